@@ -1,0 +1,84 @@
+"""The root of everything that CARAT refuses.
+
+A refusal is an expected answer, not a fault: it has a code, the numbers behind it, and it changes nothing.
+
+    Refusal
+    ├── ContractRefusal          a contract's typed error, decoded
+    ├── TransactionMalformed     bytes that are no signed transaction of this chain
+    ├── TransactionRejected      the node will not take the transaction
+    ├── ChainUnreachable         the chain does not answer; the same call may succeed later
+    ├── ChainMismatch            another chain answers than the one deployed to
+    ├── UnitMalformed            (chain.units)
+    └── KeyringLocked            (chain.keys)
+    (registry, exchange and api add their own)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Fact = int | str | bool | None
+
+
+class Refusal(Exception):
+    """The act is refused; nothing was changed."""
+
+    def __init__(self, **facts: Fact) -> None:
+        self.facts: dict[str, Fact] = facts
+        super().__init__(facts)
+
+    @property
+    def code(self) -> str:
+        """The refusal's name: stable, for machines."""
+        return type(self).__name__
+
+    @property
+    def title(self) -> str:
+        """One sentence for people."""
+        return (type(self).__doc__ or self.code).strip().splitlines()[0]
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{name}={value}" for name, value in self.facts.items())
+        return f"{self.code}: {facts}" if facts else self.code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by their args; facts are keywords.
+        return (_restore, (type(self), self.facts))
+
+
+def _restore(kind: type[Refusal], facts: Mapping[str, Fact]) -> Refusal:
+    refusal = kind.__new__(kind)
+    Refusal.__init__(refusal, **facts)
+    return refusal
+
+
+class ContractRefusal(Refusal):
+    """A contract refused the act."""
+
+    def __init__(self, name: str, facts: Mapping[str, Fact]) -> None:
+        super().__init__(**facts)
+        self._name = name
+
+    @property
+    def code(self) -> str:
+        """The Solidity error's name."""
+        return self._name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ContractRefusal, (self._name, self.facts))
+
+
+class TransactionMalformed(Refusal):
+    """These bytes are no signed transaction of this chain."""
+
+
+class TransactionRejected(Refusal):
+    """The node does not take this transaction."""
+
+
+class ChainUnreachable(Refusal):
+    """The chain does not answer now; the same act may be sent again."""
+
+
+class ChainMismatch(Refusal):
+    """Another chain answers than the one that the contracts were deployed to."""
