@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,10 +110,15 @@ class ContractAbi:
         found = (_Function(entry) for entry in self._entries if entry["type"] == "error")
         return {error.selector: error for error in found}
 
+    @property
+    def constructor_inputs(self) -> list[Mapping[str, Any]]:
+        """What the constructor asks for."""
+        found = (entry["inputs"] for entry in self._entries if entry["type"] == "constructor")
+        return next(found, [])
+
     def encode_constructor(self, args: Sequence[Any]) -> bytes:
         """Return the code that deploys the contract with these arguments."""
-        entry = next((entry for entry in self._entries if entry["type"] == "constructor"), {"inputs": []})
-        types = [collapse_if_tuple(dict(part)) for part in entry["inputs"]]
+        types = [collapse_if_tuple(dict(part)) for part in self.constructor_inputs]
         return self.bytecode + encode(types, list(args))
 
     def function(self, name: str, arguments: int) -> _Function:
@@ -124,13 +129,13 @@ class ContractAbi:
         return fitting[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def abi_of(contract: str) -> ContractAbi:
     """Return the committed description of a contract, read once."""
     return ContractAbi(contract)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _all_errors() -> dict[bytes, _Function]:
     # A revert may come from a contract deeper in the call than the one that was called.
     names = [path.stem for path in sorted(ARTIFACTS.glob("*.json"))]
@@ -230,6 +235,7 @@ def _readable(part: Mapping[str, Any], value: Any) -> Any:
         return [_readable(element, item) for item in value]
     if kind == "tuple":
         return {
-            field["name"]: _readable(field, item) for field, item in zip(part["components"], value, strict=True)
+            field["name"]: _readable(field, item)
+            for field, item in zip(part["components"], value, strict=True)
         }
     return _plain(kind)(value)

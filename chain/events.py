@@ -95,7 +95,9 @@ class EventReader:
         try:
             args = event.decode(topics, bytes.fromhex(log["data"][2:]))
         except DecodingError as error:
-            raise AssertionError(f"{abi.name}.{event.name}: the artifact is not the deployed contract") from error
+            raise AssertionError(
+                f"{abi.name}.{event.name}: the artifact is not the deployed contract"
+            ) from error
         block = int(log["blockNumber"], 16)
         return ChainEvent(
             contract=abi.name,

@@ -40,9 +40,7 @@ class UnitId:
         allowance_parts = self.kind == ALLOWANCE and self.project == 0 and self.batch == 0
         in_range = 0 < self.vintage < 2**16 and self.project < 2**32 and self.batch < 2**32
         if not (in_range and (offset_parts or allowance_parts)):
-            raise UnitMalformed(
-                kind=self.kind, vintage=self.vintage, project=self.project, batch=self.batch
-            )
+            raise UnitMalformed(kind=self.kind, vintage=self.vintage, project=self.project, batch=self.batch)
 
     @classmethod
     def allowance(cls, vintage: int) -> UnitId:
@@ -68,7 +66,9 @@ class UnitId:
         if match is None:
             raise UnitMalformed(text=text[:80])
         allowance, vintage, project, batch = match.groups()
-        unit = cls.allowance(int(allowance)) if allowance else cls.offset(int(vintage), int(project), int(batch))
+        unit = (
+            cls.allowance(int(allowance)) if allowance else cls.offset(int(vintage), int(project), int(batch))
+        )
         if unit.text != text:  # a leading zero: one unit has one name
             raise UnitMalformed(text=text[:80])
         return unit
