@@ -1,0 +1,1 @@
+"""Replays: published years of real markets, run through the real system and compared."""

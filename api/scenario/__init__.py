@@ -1,0 +1,1 @@
+"""Scenarios: a market written on one page, run through the real system."""
