@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class FirmYear:
 class CyclePlan:
     """One period and everything that its participants do in it.
 
-    `starts_utc` and `deadline_utc` are moments of the chain's clock. `others` takes the other side of what
+    `starts_utc` and `deadline_utc` are moments of the chain's clock. Orders are limited at `price_fen`; a
+    tonne short costs `penalty_multiple` times `penalty_price_fen`. `others` takes the other side of what
     the firms' own orders leave open; what it must sell it is given from the cap's reserve.
     """
 
@@ -51,6 +53,7 @@ class CyclePlan:
     starts_utc: int
     deadline_utc: int
     price_fen: int
+    penalty_price_fen: int
     penalty_multiple: int
     offset_cap_ppm: int
     cumulative: bool
@@ -101,6 +104,6 @@ def last_second(year: int, month: int, day: int) -> int:
 def ordered(plans: Sequence[CyclePlan]) -> list[CyclePlan]:
     """Return the plans in the order of time; their cycles must not overlap."""
     in_order = sorted(plans, key=lambda plan: plan.period)
-    for earlier, later in zip(in_order, in_order[1:], strict=False):
+    for earlier, later in pairwise(in_order):
         assert earlier.deadline_utc < later.starts_utc, "cycles follow one another on one clock"
     return in_order

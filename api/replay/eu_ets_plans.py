@@ -10,10 +10,14 @@ years through the same path, so that the running sums on chain are the phase's.
 
 from __future__ import annotations
 
+from typing import Final
+
 from api.cycle.plan import CyclePlan, FirmYear, last_second, utc
 from api.replay.eu_ets_data import EuEtsData, Installation, phase_of
 
-OTHERS = "others:market"
+OTHERS: Final = "others:market"
+# A tonne short costs 40 EUR in the first phase, 100 EUR since 2008 (Directive 2003/87/EC art. 16).
+_FINE_CENTS: Final = (4_000, 10_000)
 
 
 def label_of(installation: Installation) -> str:
@@ -68,7 +72,8 @@ def _cycle(year: int, price_cents: int, firms: tuple[FirmYear, ...]) -> CyclePla
         starts_utc=utc(year + 1),
         deadline_utc=last_second(year + 1, 4, 30),
         price_fen=price_cents,
-        penalty_multiple=0,  # the fine is 100 EUR a tonne, indexed, and no multiple of a price
+        penalty_price_fen=_FINE_CENTS[0 if year < 2008 else 1],
+        penalty_multiple=1,
         offset_cap_ppm=0,
         cumulative=True,
         firms=firms,

@@ -30,7 +30,7 @@ class ChainStatus:
 
     @property
     def code(self) -> str:
-        """The status: C without verified emissions and with a debt or nothing to show, else A or B."""
+        """A or B, by the running sums alone."""
         return "A" if self.cumulative_surrendered_t >= self.cumulative_verified_t else "B"
 
 
@@ -69,6 +69,8 @@ def unchecked_reason(published: InstallationYear) -> str | None:
         return f"code {code}: decided by the authority, or not explained"
     if code == "C" and published.verified.tonnes is not None:
         return "code C beside verified emissions: entered late, on a date that the data does not have"
+    if code == "C" and published.verified.word is None:
+        return "code C beside a blank: nothing says whether emissions were due"
     if code != "C" and published.verified.word is not None:
         return f"verified emissions are a word: {published.verified.word}"
     return None

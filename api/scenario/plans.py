@@ -27,6 +27,7 @@ def _plan_of(scenario: Scenario, year: int) -> CyclePlan:
         starts_utc=utc(year + 1),
         deadline_utc=last_second(year + 1, 12, 30),
         price_fen=scenario.price_fen_per_t,
+        penalty_price_fen=scenario.price_fen_per_t,
         penalty_multiple=scenario.penalty_multiple,
         offset_cap_ppm=scenario.offset_cap_ppm,
         cumulative=False,
