@@ -60,20 +60,19 @@ class Disagreement:
 
 def unchecked_reason(published: InstallationYear) -> str | None:
     """Return why a published code cannot be checked against numbers, or None where it can."""
-    code = published.code
-    if not code:
-        return "no code published"
-    if "*" in code:
-        return "starred code"
-    if code not in ("A", "B", "C"):
-        return f"code {code}: decided by the authority, or not explained"
-    if code == "C" and published.verified.tonnes is not None:
-        return "code C beside verified emissions: entered late, on a date that the data does not have"
-    if code == "C" and published.verified.word is None:
-        return "code C beside a blank: nothing says whether emissions were due"
-    if code != "C" and published.verified.word is not None:
-        return f"verified emissions are a word: {published.verified.word}"
-    return None
+    code, verified = published.code, published.verified
+    reasons = (
+        (not code, "no code published"),
+        ("*" in code, "starred code"),
+        (code not in ("A", "B", "C"), f"code {code}: decided by the authority, or not explained"),
+        (
+            code == "C" and verified.tonnes is not None,
+            "code C beside verified emissions: entered late, on a date that the data does not have",
+        ),
+        (code == "C" and not verified.text, "code C beside a blank: nothing says that emissions were due"),
+        (code != "C" and verified.word is not None, f"verified emissions are a word: {verified.word}"),
+    )
+    return next((reason for applies, reason in reasons if applies), None)
 
 
 def derived_code(published: InstallationYear, derived: ChainStatus) -> str:
