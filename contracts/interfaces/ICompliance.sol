@@ -33,6 +33,11 @@ interface ICompliance {
     error ComplianceVintageAhead(uint16 period, uint16 vintage);
     error ComplianceNoObligation(address entity, uint16 period);
     error ComplianceNoReferencePrice(uint16 period);
+    error ComplianceReferencePriceExists(uint16 period, uint256 priceFen);
+    /// @notice The verified emissions of a period are recorded once.
+    error ComplianceAlreadyRecorded(address entity, uint16 period, uint256 dueT);
+    /// @notice The period is closed for this entity: its verified emissions come too late.
+    error ComplianceAlreadyAssessed(address entity, uint16 period);
 
     /// @notice Immutable once published.
     function publishPeriod(PeriodRules calldata rules) external;
@@ -49,4 +54,6 @@ interface ICompliance {
     function rulesOf(uint16 period) external view returns (PeriodRules memory);
     function obligationOf(address entity, uint16 period) external view returns (Obligation memory);
     function allocatedT(uint16 period) external view returns (uint256);
+    /// @return priceFen Fen per tonne; 0 while not published.
+    function referencePriceFen(uint16 period) external view returns (uint256 priceFen);
 }

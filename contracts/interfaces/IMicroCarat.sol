@@ -15,6 +15,8 @@ interface IMicroCarat {
 
     error MicroCaratEpochExists(uint64 epoch);
     error MicroCaratEpochOutOfOrder(uint64 expected, uint64 got);
+    /// @notice Totals stay below 2^128 grams, so that sums cannot overflow.
+    error MicroCaratTotalTooLarge(uint64 epoch, uint256 totalG);
     error MicroCaratEpochUnknown(uint64 epoch);
     error MicroCaratAlreadyClaimed(uint64 epoch, address person);
     error MicroCaratProofInvalid(uint64 epoch, address person, uint256 quantityG);

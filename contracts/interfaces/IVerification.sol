@@ -36,6 +36,8 @@ interface IVerification {
     error VerificationProjectExists(uint32 projectId, address developer);
     error VerificationNoReduction(uint256 baselineT, uint256 projectT, uint256 leakageT);
     error VerificationBatchIssued(uint256 unitId);
+    /// @notice Each statement needs its signature: the counts differ.
+    error VerificationSignatureMissing(uint256 statements, uint256 signatures);
 
     function accredit(address verifier, uint64 until, bytes32 requestId) external;
     function revoke(address verifier, bytes32 requestId) external;
@@ -46,5 +48,12 @@ interface IVerification {
     function acceptEmissionStatements(EmissionStatement[] calldata statements, bytes[] calldata signatures) external;
     function registerProject(uint32 projectId, address developer, bytes32 documentHash, bytes32 requestId) external;
     function acceptReductionStatement(ReductionStatement calldata statement, bytes calldata signature) external;
+    /// @notice Is the verifier accredited at this block's time? `until` is the last second of an accreditation.
     function isAccredited(address verifier) external view returns (bool);
+    function isConflicted(address verifier, address entity) external view returns (bool);
+    /// @return reportId The report that a statement must be about; 0 for none.
+    function latestReportOf(address entity, uint16 period) external view returns (bytes32 reportId);
+    /// @return statementId The accepted statement; 0 for none.
+    function statementOf(address entity, uint16 period) external view returns (bytes32 statementId);
+    function developerOf(uint32 projectId) external view returns (address);
 }

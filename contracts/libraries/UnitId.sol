@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 /// @title UnitId
 /// @notice What a ledger id says: `class << 80 | vintage << 64 | project << 32 | batch`.
-/// @dev `registry/units.py` is the same layout in Python; an allowance has no project and no batch.
+/// @dev `chain/units.py` is the same layout in Python; an allowance has no project and no batch.
 library UnitId {
     /// @notice The bits name no unit that can exist.
     error UnitIdMalformed(uint256 unitId);
@@ -28,6 +28,14 @@ library UnitId {
 
     function vintage_(uint256 unitId) internal pure returns (uint16) {
         return uint16(unitId >> 64);
+    }
+
+    /// @notice Can this id name a unit: a known class, a vintage, and no project or batch in an allowance?
+    function isWellFormed(uint256 unitId) internal pure returns (bool) {
+        uint256 class = unitId >> 80;
+        if (vintage_(unitId) == 0) return false;
+        if (class == ALLOWANCE) return uint64(unitId) == 0;
+        return class == OFFSET;
     }
 
     function isOffset(uint256 unitId) internal pure returns (bool) {
