@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -59,13 +60,25 @@ class Transactor:
 
     def read(self, call: Call, block: int | None = None) -> Any:
         """Return what a view function answers, now or after `block`; raises ContractRefusal."""
-        request = {"to": self.deployment.addresses[call.contract], "data": "0x" + encode_call(call).hex()}
+        return self.read_all([call], block)[0]
+
+    def read_all(self, calls: Sequence[Call], block: int | None = None) -> list[Any]:
+        """Return what many view functions answer; raises the first ContractRefusal."""
         at = "latest" if block is None else hex(block)
-        try:
-            answer = self.rpc.call("eth_call", request, at)
-        except RpcError as error:
-            raise _refusal_of(error) from error
-        return decode_output(call, bytes.fromhex(answer[2:]))
+        answers: list[Any] = []
+        for batch in _batches(calls, BATCH):
+            requests = [("eth_call", [self._read_request(call), at]) for call in batch]
+            answers += with_patience(partial(self.rpc.batch, requests), self._patience_s)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise _refusal_of(answer) from answer
+        return [
+            decode_output(call, bytes.fromhex(answer[2:]))
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+
+    def _read_request(self, call: Call) -> dict[str, str]:
+        return {"to": self.deployment.addresses[call.contract], "data": "0x" + encode_call(call).hex()}
 
     def prepare(self, account: str, call: Call) -> dict[str, Any]:
         """Return the act as an unsigned transaction of `account`, for a wallet to sign."""
@@ -156,7 +169,7 @@ class Transactor:
     def _learn_nonces(self, addresses: set[str]) -> None:
         unknown = sorted(addresses - self._nonces.keys())
         answers = with_patience(
-            lambda: self.rpc.batch([("eth_getTransactionCount", [each, "pending"]) for each in unknown]),
+            partial(self.rpc.batch, [("eth_getTransactionCount", [each, "pending"]) for each in unknown]),
             self._patience_s,
         )
         for address, answer in zip(unknown, answers, strict=True):
