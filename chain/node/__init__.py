@@ -1,0 +1,23 @@
+"""The embedded chain: a JSON-RPC node over py-evm, single authority, with its state on disk.
+
+Who reads what
+    transactions, mempool   what clients send, and in which order it may run
+    fork, execution         the EVM's rules as this chain sets them (zero fees, constant gas limit)
+    builder, blocks, roots  one pass over the pool gives one block
+    store                   what is on disk, written in one LMDB transaction a block
+    node                    the whole chain behind one object, without any network
+    commit                  several requests, one block
+    rpc/, server            JSON-RPC and HTTP
+    process                 `start_node()` for tests
+
+Start it with `python -m chain.node --data DIR --port 0`.
+"""
+
+import os
+
+# py-evm hashes more than anything else; safe-pysha3 is two to three times faster than pycryptodome.
+os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
+
+from chain.node.process import NodeProcess, start_node
+
+__all__ = ["NodeProcess", "start_node"]

@@ -1,0 +1,90 @@
+"""`python -m chain.node --data DIR --port P`: serve one chain until SIGTERM or SIGINT.
+
+Prints `ready http://127.0.0.1:PORT` when it serves. Exit status: 0 after a signal, 2 with `error: ...`
+where the data directory, the chain id or the port will not do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lmdb
+
+from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
+from chain.node.server import serve
+from chain.node.store import StoreInUse
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a node; the answer is the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings(options.chain_id, options.test_methods, options.genesis_time, options.unlocked)
+    try:
+        node = Node(options.data, settings)
+    except (OSError, ValueError, StoreInUse, lmdb.Error) as error:
+        return _fail(f"{options.data}: {error}")
+    try:
+        _loop(node, options.port)
+    except OSError as error:
+        return _fail(str(error))
+    finally:
+        node.close()
+    return 0
+
+
+def _loop(node: Node, port: int) -> None:
+    def ready(url: str) -> None:
+        sys.stdout.write(f"ready {url}\n")
+        sys.stdout.flush()
+
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        asyncio.run(serve(node, port, ready))
+    else:
+        uvloop.run(serve(node, port, ready))
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chain.node", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="directory of the chain; made if missing")
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 for a free one")
+    parser.add_argument("--chain-id", type=int, default=DEFAULT_CHAIN_ID)
+    parser.add_argument("--test-methods", action="store_true", help="evm_ methods and unlocked accounts")
+    parser.add_argument(
+        "--genesis-time",
+        type=_utc,
+        metavar="UTC",
+        help="time a new chain's clock starts at: unix seconds or ISO 8601; default: now",
+    )
+    parser.add_argument(
+        "--unlocked", type=int, default=10, metavar="N", help="test accounts, with --test-methods only"
+    )
+    return parser
+
+
+def _utc(text: str) -> int:
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"neither unix seconds nor ISO 8601: {text}") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""eth_call and eth_estimateGas: running what nobody has signed, and forgetting it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from chain.node.blocks import Block
+from chain.node.errors import InvalidParams, RpcError
+from chain.node.execution import Outcome, failure, run
+from chain.node.formats import UINT64_MAX, read_address, read_bytes, read_hash, read_int, read_object
+from chain.node.node import Node
+from chain.node.transactions import DYNAMIC_FEE, AccessList, Transaction, needed_gas
+
+CALL_GAS_LIMIT = 100_000_000
+_CALL_STIPEND = 2_300
+
+
+def read_call(value: Any) -> Transaction:
+    """The transaction that an eth_call object describes. Fees are read but nobody pays them."""
+    fields = read_object(value, "transaction")
+    data = fields.get("input") if fields.get("input") is not None else fields.get("data")
+    to = fields.get("to")
+    tip, fee = _fees(fields)
+    gas = fields.get("gas")
+    return Transaction(
+        type_id=DYNAMIC_FEE,
+        chain_id=None,
+        nonce=0,
+        max_priority_fee_per_gas=tip,
+        max_fee_per_gas=fee,
+        gas=CALL_GAS_LIMIT if gas is None else min(read_int(gas, "gas", UINT64_MAX), CALL_GAS_LIMIT),
+        to=b"" if to in (None, "", "0x") else read_address(to, "to"),
+        value=read_int(fields.get("value") or 0, "value"),
+        data=b"" if data is None else read_bytes(data, "data"),
+        access_list=_access_list(fields.get("accessList")),
+        v=0,
+        r=0,
+        s=0,
+        sender=b"\x00" * 20 if fields.get("from") is None else read_address(fields["from"], "from"),
+    )
+
+
+def call(node: Node, transaction: Transaction, block: Block) -> Outcome:
+    """What the transaction would do on top of `block`."""
+    if transaction.gas < needed_gas(transaction):
+        raise InvalidParams(
+            f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}"
+        )
+    with node.calling(block) as state:
+        return run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
+
+
+def estimate_gas(node: Node, transaction: Transaction, block: Block) -> int:
+    """Gas with which the transaction succeeds on top of `block`; near the least, never below.
+
+    Raises
+    ------
+    RpcError :
+        If it fails with any gas.
+    """
+    outcome = call(node, transaction, block)
+    if outcome.error is not None:
+        raise failure(outcome)
+    spent = outcome.gas_used + outcome.refund
+    # Refunds come after the gas was needed, and each call leaves a 64th of it behind (EIP-150).
+    for guess in (spent, spent + spent // 63 + _CALL_STIPEND):
+        if guess <= transaction.gas and _succeeds(node, transaction, block, guess):
+            return guess
+    low, high = spent, transaction.gas
+    while high - low > max(1, low // 64):
+        middle = min((low + high) // 2, low * 2)
+        if _succeeds(node, transaction, block, middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _succeeds(node: Node, transaction: Transaction, block: Block, gas: int) -> bool:
+    try:
+        return call(node, replace(transaction, gas=gas), block).error is None
+    except RpcError:
+        return False
+
+
+def _fees(fields: Any) -> tuple[int, int]:
+    if fields.get("gasPrice") is not None:
+        price = read_int(fields["gasPrice"], "gasPrice")
+        return price, price
+    fee = read_int(fields.get("maxFeePerGas") or 0, "maxFeePerGas")
+    tip = read_int(fields.get("maxPriorityFeePerGas") or 0, "maxPriorityFeePerGas")
+    return tip, fee
+
+
+def _access_list(value: Any) -> AccessList:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidParams("accessList: expected a list")
+    entries: list[tuple[bytes, tuple[int, ...]]] = []
+    for entry in value:
+        fields = read_object(entry, "accessList")
+        slots = fields.get("storageKeys") or []
+        if not isinstance(slots, list):
+            raise InvalidParams("accessList: storageKeys is not a list")
+        entries.append(
+            (
+                read_address(fields.get("address")),
+                tuple(int.from_bytes(read_hash(slot, "storage key"), "big") for slot in slots),
+            )
+        )
+    return tuple(entries)

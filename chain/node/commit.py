@@ -1,0 +1,29 @@
+"""Group commit: transactions that arrive together share a block, and are answered when it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chain.node.node import Node
+
+
+class Committer:
+    """Builds blocks for whoever waits, one round at a time."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._round: asyncio.Task[None] | None = None
+
+    async def durable(self) -> None:
+        """Return when every transaction that was ready before the call is in a block on disk, or refused."""
+        if self._round is None:
+            self._round = asyncio.create_task(self._build())
+        await asyncio.shield(self._round)
+
+    async def _build(self) -> None:
+        # While the last block was built, requests have arrived. The loop reads every socket in one turn
+        # and starts their handlers in the next: two turns, and all of them are in the pool.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self._round = None
+        self._node.mine_ready()

@@ -1,0 +1,96 @@
+"""The EVM's rules on this chain: Cancun, a constant gas limit, no fees unless someone offers them.
+
+Cancun and not Prague: OpenZeppelin 5 needs Cancun, the consortium engines run it, and without EIP-7702
+no account that signs can also be a contract.
+
+py-evm supplies state, opcodes and the transaction executor. What is overridden here is only what a
+single authority does not need: the beacon root contract, and checks that the mempool has already made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eth.abc import SignedTransactionAPI
+from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.cancun.computation import CancunComputation
+from eth.vm.forks.cancun.state import CancunState, CancunTransactionExecutor
+from eth_typing import Address, BlockNumber, Hash32
+
+from chain.node.errors import ServerError
+
+BLOCK_GAS_LIMIT = 500_000_000
+COINBASE = Address(b"\x00" * 20)
+PREVRANDAO = Hash32(b"\x00" * 32)
+
+
+class NodeExecutor(CancunTransactionExecutor):
+    """Runs one transaction. What the mempool has checked is not checked again."""
+
+    def validate_transaction(self, transaction: SignedTransactionAPI) -> None:
+        """Check what depends on the state.
+
+        Raises
+        ------
+        ServerError :
+            On a wrong nonce, too small a balance, or a sender that is a contract (EIP-3607).
+        """
+        state, sender = self.vm_state, transaction.sender
+        nonce = state.get_nonce(sender)
+        if transaction.nonce != nonce:
+            word = "low" if transaction.nonce < nonce else "high"
+            raise ServerError(f"nonce too {word}: next nonce {nonce}, tx nonce {transaction.nonce}")
+        cost = transaction.value + transaction.gas * transaction.max_fee_per_gas
+        if cost:
+            balance = state.get_balance(sender)
+            if balance < cost:
+                raise ServerError(
+                    f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
+                )
+        if state.get_code(sender):
+            raise ServerError("sender not an eoa: its address holds code")
+
+
+class CallExecutor(NodeExecutor):
+    """Runs a call: nothing is checked, as nobody has signed it."""
+
+    def validate_transaction(self, transaction: SignedTransactionAPI) -> None:
+        """A call has no nonce and pays nothing."""
+
+
+class NodeComputation(CancunComputation):
+    """Cancun's opcodes and precompiles."""
+
+
+class NodeState(CancunState):
+    """The world during a block."""
+
+    computation_class: type[CancunComputation] = NodeComputation
+    transaction_executor_class = NodeExecutor
+
+    def set_system_contracts(self) -> None:
+        """No beacon chain, so no contract of its roots (EIP-4788)."""
+
+
+class CallState(NodeState):
+    """The world as a call sees it."""
+
+    transaction_executor_class = CallExecutor
+
+
+def execution_context(
+    number: int, timestamp_utc: int, chain_id: int, previous_hashes: Iterable[Hash32]
+) -> ExecutionContext:
+    """What the opcodes NUMBER, TIMESTAMP, CHAINID, BLOCKHASH, ... answer in block `number`."""
+    return ExecutionContext(
+        coinbase=COINBASE,
+        timestamp=timestamp_utc,
+        block_number=BlockNumber(number),
+        difficulty=0,
+        mix_hash=PREVRANDAO,
+        gas_limit=BLOCK_GAS_LIMIT,
+        prev_hashes=previous_hashes,
+        chain_id=chain_id,
+        base_fee_per_gas=0,
+        excess_blob_gas=0,
+    )

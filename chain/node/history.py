@@ -1,0 +1,135 @@
+"""The chain of blocks: head, lookups by number, hash and transaction, appending and going back.
+
+Blocks are decoded once and kept in a small cache, as whoever sends a transaction reads its receipt next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eth.constants import BLANK_ROOT_HASH
+from eth_typing import Hash32
+
+from chain.node.blocks import (
+    Block,
+    decode_body,
+    decode_header,
+    decode_receipts,
+    encode_body,
+    encode_header,
+    encode_receipts,
+    seal,
+)
+from chain.node.store import Store
+
+_CACHED_BLOCKS = 1_024
+_BLOCKHASH_DEPTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a transaction is: its block's number and its index in it."""
+
+    block: int
+    index: int
+
+
+class History:
+    """Blocks on disk; the head is the only thing that moves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cache: OrderedDict[int, Block] = OrderedDict()
+        height = store.meta("height")
+        self.is_new = height is None
+        if height is not None:
+            self.head = self._load(height)
+
+    def begin(self, timestamp_utc: int, meta: dict[str, Any], state_root: bytes = BLANK_ROOT_HASH) -> None:
+        """Write the genesis block."""
+        self.append(seal(0, b"\x00" * 32, timestamp_utc, state_root), meta)
+        self.is_new = False
+
+    def append(self, block: Block, meta: dict[str, Any]) -> None:
+        """Make `block` the head, durably, with the state that waits in the store."""
+        key = _key(block.number)
+        self._store.commit(
+            {
+                b"headers": {key: encode_header(block)},
+                b"bodies": {key: encode_body(block)},
+                b"receipts": {key: encode_receipts(block)},
+                b"numbers": {block.hash: key},
+                b"transactions": {
+                    transaction.hash: key + index.to_bytes(4, "big")
+                    for index, transaction in enumerate(block.transactions)
+                },
+            },
+            {**meta, "height": block.number},
+        )
+        self.head = block
+        self._remember(block)
+
+    def rewind(self, number: int, meta: dict[str, Any]) -> None:
+        """Make block `number` the head again; the blocks above it are gone, also from every lookup."""
+        above = [self._load(n) for n in range(number + 1, self.head.number + 1)]
+        keys = [_key(block.number) for block in above]
+        self._store.rewind(
+            {
+                b"headers": keys,
+                b"bodies": keys,
+                b"receipts": keys,
+                b"numbers": [block.hash for block in above],
+                b"transactions": [t.hash for block in above for t in block.transactions],
+            },
+            {**meta, "height": number},
+        )
+        for block in above:
+            self._cache.pop(block.number, None)
+        self.head = self._load(number)
+
+    def at(self, number: int) -> Block | None:
+        """The block of this number."""
+        return self._load(number) if 0 <= number <= self.head.number else None
+
+    def by_hash(self, block_hash: bytes) -> Block | None:
+        """The block with this hash."""
+        key = self._store.get(b"numbers", block_hash)
+        return None if key is None else self._load(int.from_bytes(key, "big"))
+
+    def find(self, transaction_hash: bytes) -> Place | None:
+        """Where this transaction was mined."""
+        place = self._store.get(b"transactions", transaction_hash)
+        if place is None:
+            return None
+        return Place(int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big"))
+
+    def hashes_before(self, number: int) -> Iterator[Hash32]:
+        """Hashes of the blocks below `number`, newest first, as BLOCKHASH reads them."""
+        for n in range(number - 1, max(-1, number - 1 - _BLOCKHASH_DEPTH), -1):
+            yield Hash32(self._load(n).hash)
+
+    def _load(self, number: int) -> Block:
+        block = self._cache.get(number)
+        if block is None:
+            key = _key(number)
+            header = self._store.get(b"headers", key)
+            body = self._store.get(b"bodies", key)
+            receipts = self._store.get(b"receipts", key)
+            assert header is not None
+            assert body is not None
+            assert receipts is not None
+            block = Block(decode_header(header), decode_body(body), decode_receipts(receipts))
+            self._remember(block)
+        return block
+
+    def _remember(self, block: Block) -> None:
+        self._cache[block.number] = block
+        if len(self._cache) > _CACHED_BLOCKS:
+            self._cache.popitem(last=False)
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(8, "big")

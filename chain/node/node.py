@@ -1,0 +1,203 @@
+"""The whole chain behind one object, without any network: what JSON-RPC methods work on.
+
+Nothing here is asynchronous and nothing is shared between threads: the server calls it from its event
+loop, so every method sees one consistent head.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth.constants import BLANK_ROOT_HASH
+from eth_typing import Address, Hash32
+
+from chain.node.accounts import TEST_BALANCE_WEI, Unlocked
+from chain.node.blocks import Block
+from chain.node.builder import Unexecutable, build
+from chain.node.clock import Clock
+from chain.node.errors import RpcError
+from chain.node.fork import BLOCK_GAS_LIMIT, CallState, NodeState, execution_context
+from chain.node.history import History
+from chain.node.mempool import Mempool
+from chain.node.store import Store
+from chain.node.transactions import Transaction, check, decode
+
+DEFAULT_CHAIN_ID = 7_327
+_KEPT_REFUSALS = 10_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node runs. `genesis_utc` sets the clock of a new chain; an old chain keeps its own."""
+
+    chain_id: int = DEFAULT_CHAIN_ID
+    test_methods: bool = False
+    genesis_utc: int | None = None
+    unlocked: int = 0
+
+
+class Node:
+    """One chain: its store, history, pool and clock."""
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(directory)
+        try:
+            self.history = History(self.store)
+            self.clock = Clock()
+            self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
+            self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
+            self._snapshot_count: int = self.store.meta("snapshot_count") or 0
+            if self.history.is_new:
+                self._begin()
+            else:
+                self._resume()
+        except BaseException:
+            self.store.close()
+            raise
+        self.pool = Mempool(self._mined_nonce)
+        self.refusals: dict[bytes, RpcError] = {}
+
+    @property
+    def head(self) -> Block:
+        """The last block."""
+        return self.history.head
+
+    # Transactions
+
+    def admit(self, raw: bytes) -> tuple[bytes, bool]:
+        """Take a signed transaction into the pool; its hash, and whether a block is to be waited for.
+
+        One that is mined or waiting already is answered like the first time, so a client may send again
+        whatever it is not sure of.
+        """
+        transaction = decode(raw, self.settings.chain_id)
+        if self.history.find(transaction.hash) is not None:
+            return transaction.hash, False
+        check(transaction, BLOCK_GAS_LIMIT)
+        ready = self.pool.add(transaction)
+        return transaction.hash, ready
+
+    def mine_ready(self) -> None:
+        """Build blocks until nothing is ready; what could not run is in `refusals`, by its hash."""
+        while self.pool.has_ready():
+            self.mine_block()
+
+    def mine_block(self) -> Block:
+        """Build one block from what is ready, empty or not, and write it."""
+        while True:
+            try:
+                return self._mine_block()
+            except Unexecutable as problem:
+                _log.exception("left out of the block")
+                self._refuse(problem.transaction, problem.refusal)
+                self.pool.settle([], [problem.transaction])
+
+    def _mine_block(self) -> Block:
+        clock = self.clock.state()
+        timestamp = self.clock.take(self.head.header.timestamp)
+        state = self._state(self.head.header.state_root, self.head.number + 1, timestamp)
+        try:
+            built = build(state, self.head, timestamp, self.pool.take_ready())
+            self.history.append(built.block, {"clock": self.clock.state()})
+        except BaseException:
+            self.store.state.pending.clear()
+            self.clock.restore(clock)
+            raise
+        for transaction, error in built.refused:
+            self._refuse(transaction, error)
+        self.pool.settle(list(built.block.transactions), [transaction for transaction, _ in built.refused])
+        return built.block
+
+    def _refuse(self, transaction: Transaction, error: RpcError) -> None:
+        self.refusals[transaction.hash] = error
+        if len(self.refusals) > _KEPT_REFUSALS:
+            del self.refusals[next(iter(self.refusals))]
+
+    # State
+
+    def state_after(self, block: Block) -> NodeState:
+        """The world after `block`, to read accounts from."""
+        return self._state(block.header.state_root, block.number, block.header.timestamp)
+
+    @contextmanager
+    def calling(self, block: Block) -> Iterator[CallState]:
+        """The world as a call on top of `block` sees it; whatever the call does is forgotten."""
+        timestamp = self.clock.peek(block.header.timestamp) if block is self.head else block.header.timestamp
+        number = block.number + 1 if block is self.head else block.number
+        context = execution_context(
+            number, timestamp, self.settings.chain_id, self.history.hashes_before(number)
+        )
+        yield CallState(self.store.state, context, Hash32(block.header.state_root))
+
+    def state_before(self, block: Block) -> NodeState:
+        """The world in which the first transaction of `block` ran."""
+        parent = self.history.at(block.number - 1)
+        assert parent is not None
+        return self._state(parent.header.state_root, block.number, block.header.timestamp)
+
+    # Time travel and snapshots
+
+    def save_clock(self) -> None:
+        """Keep a moved clock over a restart."""
+        self.store.commit({}, {"clock": self.clock.state()})
+
+    def snapshot(self) -> str:
+        """Remember head and clock; the id is never used again."""
+        self._snapshot_count += 1
+        name = hex(self._snapshot_count)
+        self._snapshots[name] = {"height": self.head.number, "clock": self.clock.state()}
+        self.store.commit({}, self._snapshot_meta())
+        return name
+
+    def revert(self, name: str) -> bool:
+        """Go back to a snapshot, which is then used up with every later one; False if there is none."""
+        if name not in self._snapshots:
+            return False
+        snapshot = self._snapshots[name]
+        self._snapshots = {
+            other: kept for other, kept in self._snapshots.items() if int(other, 16) < int(name, 16)
+        }
+        self.clock.restore(snapshot["clock"])
+        self.history.rewind(snapshot["height"], {**self._snapshot_meta(), "clock": self.clock.state()})
+        self.pool.clear()
+        return True
+
+    def close(self) -> None:
+        """Let go of the data directory."""
+        self.store.close()
+
+    def _begin(self) -> None:
+        if self.settings.genesis_utc is not None:
+            self.clock.set_now(self.settings.genesis_utc)
+        state = self._state(BLANK_ROOT_HASH, 0, 0)
+        for address in self.unlocked.addresses():
+            state.set_balance(Address(address), TEST_BALANCE_WEI)
+        state.persist()
+        meta = {"clock": self.clock.state(), "chain_id": self.settings.chain_id}
+        self.history.begin(self.clock.now_utc(), meta, state.state_root)
+
+    def _resume(self) -> None:
+        chain_id = self.store.meta("chain_id")
+        if chain_id != self.settings.chain_id:
+            raise ValueError(f"the data directory holds chain {chain_id}, not {self.settings.chain_id}")
+        self.clock.restore(self.store.meta("clock"))
+
+    def _state(self, root: bytes, number: int, timestamp_utc: int) -> NodeState:
+        context = execution_context(
+            number, timestamp_utc, self.settings.chain_id, self.history.hashes_before(number)
+        )
+        return NodeState(self.store.state, context, Hash32(root))
+
+    def _mined_nonce(self, sender: bytes) -> int:
+        return self.state_after(self.head).get_nonce(Address(sender))
+
+    def _snapshot_meta(self) -> dict[str, Any]:
+        return {"snapshots": self._snapshots, "snapshot_count": self._snapshot_count}

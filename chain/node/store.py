@@ -1,0 +1,149 @@
+"""What the node keeps on disk: one LMDB environment, one LMDB transaction a block.
+
+Everything that a block changes (state trie nodes, code, header, body, receipts, lookups, the clock) is
+gathered in memory and written by `Store.commit` at once. LMDB is copy-on-write and its commit is an
+fsync: after a `kill -9` at any moment the store holds exactly the blocks whose commit had returned, and
+perhaps the one that was being committed, never half of one.
+
+State nodes are addressed by their hash and never removed, so every old state stays readable and going
+back to an older head (`Store.rewind`) only removes blocks and lookups.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import lmdb
+import orjson
+from eth.abc import AtomicWriteBatchAPI
+from eth.db.atomic import AtomicDBWriteBatch, BaseAtomicDB
+
+_MAP_BYTES = 1 << 32
+_TABLES = (b"state", b"headers", b"bodies", b"receipts", b"numbers", b"transactions", b"meta")
+
+
+class StoreInUse(RuntimeError):
+    """Another process serves this data directory."""
+
+
+class StateDB(BaseAtomicDB):
+    """Trie nodes and code as py-evm reads and writes them; writes wait in memory for the block's commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.pending: dict[bytes, bytes] = {}
+
+    def __getitem__(self, key: bytes) -> bytes:
+        value = self.pending.get(key)
+        if value is None:
+            value = self._store.get(b"state", key)
+            if value is None:
+                raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self.pending[key] = value
+
+    def __delitem__(self, key: bytes) -> None:
+        # Old states share nodes with new ones: nothing that is on disk is ever removed.
+        self.pending.pop(key, None)
+
+    def _exists(self, key: bytes) -> bool:
+        return key in self.pending or self._store.get(b"state", key) is not None
+
+    @contextmanager
+    def atomic_batch(self) -> Iterator[AtomicWriteBatchAPI]:
+        """A batch that is visible only when it ends without an exception."""
+        with AtomicDBWriteBatch._commit_unless_raises(self) as batch:
+            yield batch
+
+
+class Store:
+    """The tables of one chain, opened by one process at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(directory / "node.lock")
+        self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, metasync=True)
+        size = self._env.info()["map_size"]
+        self._map_bytes = max(size, _MAP_BYTES)
+        self._tables = {name: self._env.open_db(name) for name in _TABLES}
+        self._reader = self._env.begin()
+        self.state = StateDB(self)
+        self._closed = False
+
+    def get(self, table: bytes, key: bytes) -> bytes | None:
+        """What is on disk under `key`."""
+        value: bytes | None = self._reader.get(key, db=self._tables[table])
+        return value
+
+    def range(self, table: bytes, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The entries from `first` to `last`, both included, in order of their keys."""
+        cursor = self._reader.cursor(db=self._tables[table])
+        if not cursor.set_range(first):
+            return
+        for key, value in cursor:
+            if key > last:
+                return
+            yield key, value
+
+    def meta(self, name: str) -> Any:
+        """A small JSON value, None if it was never written."""
+        value = self.get(b"meta", name.encode())
+        return None if value is None else orjson.loads(value)
+
+    def commit(self, writes: dict[bytes, dict[bytes, bytes]], meta: dict[str, Any]) -> None:
+        """Write a block's tables, the waiting state and `meta`, all or nothing, and return when on disk."""
+        packed = {name.encode(): orjson.dumps(value) for name, value in meta.items()}
+        tables = {**writes, b"state": self.state.pending, b"meta": packed}
+        self._write(tables, {})
+        self.state.pending.clear()
+
+    def rewind(self, removals: dict[bytes, list[bytes]], meta: dict[str, Any]) -> None:
+        """Remove blocks and lookups above a new head; forget state that waits."""
+        self.state.pending.clear()
+        packed = {name.encode(): orjson.dumps(value) for name, value in meta.items()}
+        self._write({b"meta": packed}, removals)
+
+    def close(self) -> None:
+        """Let go of the directory. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reader.abort()
+        self._env.close()
+        self._lock.close()
+
+    def _write(self, tables: dict[bytes, dict[bytes, bytes]], removals: dict[bytes, list[bytes]]) -> None:
+        while True:
+            try:
+                with self._env.begin(write=True) as txn:
+                    for name, keys in removals.items():
+                        for key in keys:
+                            txn.delete(key, db=self._tables[name])
+                    for name, rows in tables.items():
+                        if rows:
+                            txn.cursor(db=self._tables[name]).putmulti(sorted(rows.items()))
+                break
+            except lmdb.MapFullError:
+                # The map is address space, not disk: grow it and write again. No read may be open then.
+                self._reader.abort()
+                self._map_bytes *= 2
+                self._env.set_mapsize(self._map_bytes)
+                self._reader = self._env.begin()
+        self._reader.abort()
+        self._reader = self._env.begin()
+
+
+def _lock(path: Path) -> IO[bytes]:
+    handle = path.open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise StoreInUse(f"{path.parent} is in use by another node") from None
+    return handle

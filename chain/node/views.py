@@ -1,0 +1,144 @@
+"""Blocks, transactions, receipts and logs as JSON-RPC shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth.constants import BLANK_ROOT_HASH
+
+from chain.node.blocks import Block, Log, Receipt, encode_header
+from chain.node.formats import checksum, hex_bytes, hex_int, hex_word
+from chain.node.transactions import ACCESS_LIST, LEGACY, Transaction
+
+_EMPTY_NONCE = "0x0000000000000000"
+
+
+def block_json(block: Block, full: bool) -> dict[str, Any]:
+    """A block, with whole transactions or only their hashes."""
+    header = block.header
+    if full:
+        transactions: list[Any] = [
+            transaction_json(transaction, block, index)
+            for index, transaction in enumerate(block.transactions)
+        ]
+    else:
+        transactions = [hex_bytes(transaction.hash) for transaction in block.transactions]
+    return {
+        "number": hex_int(block.number),
+        "hash": hex_bytes(block.hash),
+        "parentHash": hex_bytes(header.parent_hash),
+        "nonce": _EMPTY_NONCE,
+        "mixHash": hex_bytes(header.mix_hash),
+        "sha3Uncles": hex_bytes(header.uncles_hash),
+        "logsBloom": f"0x{header.bloom:0512x}",
+        "transactionsRoot": hex_bytes(header.transaction_root),
+        "stateRoot": hex_bytes(header.state_root),
+        "receiptsRoot": hex_bytes(header.receipt_root),
+        "miner": checksum(header.coinbase),
+        "difficulty": "0x0",
+        "totalDifficulty": "0x0",
+        "extraData": hex_bytes(header.extra_data),
+        "size": hex_int(len(encode_header(block)) + sum(len(t.raw) for t in block.transactions)),
+        "gasLimit": hex_int(header.gas_limit),
+        "gasUsed": hex_int(header.gas_used),
+        "timestamp": hex_int(header.timestamp),
+        "baseFeePerGas": "0x0",
+        "withdrawalsRoot": hex_bytes(BLANK_ROOT_HASH),
+        "blobGasUsed": hex_int(header.blob_gas_used),
+        "excessBlobGas": hex_int(header.excess_blob_gas),
+        "parentBeaconBlockRoot": hex_word(0),
+        "transactions": transactions,
+        "uncles": [],
+        "withdrawals": [],
+    }
+
+
+def transaction_json(transaction: Transaction, block: Block | None, index: int) -> dict[str, Any]:
+    """A transaction; without a block it is still waiting."""
+    shown: dict[str, Any] = {
+        "hash": hex_bytes(transaction.hash),
+        "blockHash": None if block is None else hex_bytes(block.hash),
+        "blockNumber": None if block is None else hex_int(block.number),
+        "transactionIndex": None if block is None else hex_int(index),
+        "type": hex_int(transaction.type_id),
+        "chainId": None if transaction.chain_id is None else hex_int(transaction.chain_id),
+        "nonce": hex_int(transaction.nonce),
+        "from": checksum(transaction.sender),
+        "to": checksum(transaction.to) if transaction.to else None,
+        "value": hex_int(transaction.value),
+        "gas": hex_int(transaction.gas),
+        "gasPrice": hex_int(transaction.gas_price),
+        "input": hex_bytes(transaction.data),
+        "v": hex_int(transaction.v),
+        "r": hex_int(transaction.r),
+        "s": hex_int(transaction.s),
+    }
+    if transaction.type_id == LEGACY:
+        return shown
+    shown["yParity"] = shown["v"]
+    shown["accessList"] = [
+        {"address": checksum(address), "storageKeys": [hex_word(slot) for slot in slots]}
+        for address, slots in transaction.access_list
+    ]
+    if transaction.type_id != ACCESS_LIST:
+        shown["maxFeePerGas"] = hex_int(transaction.max_fee_per_gas)
+        shown["maxPriorityFeePerGas"] = hex_int(transaction.max_priority_fee_per_gas)
+    return shown
+
+
+def receipt_json(block: Block, index: int) -> dict[str, Any]:
+    """The receipt of the block's transaction at `index`."""
+    transaction, receipt = block.transactions[index], block.receipts[index]
+    first_log = sum(len(earlier.logs) for earlier in block.receipts[:index])
+    return _receipt_json(block, index, transaction, receipt, first_log)
+
+
+def receipts_json(block: Block) -> list[dict[str, Any]]:
+    """All receipts of a block."""
+    shown: list[dict[str, Any]] = []
+    first_log = 0
+    for index, (transaction, receipt) in enumerate(zip(block.transactions, block.receipts, strict=True)):
+        shown.append(_receipt_json(block, index, transaction, receipt, first_log))
+        first_log += len(receipt.logs)
+    return shown
+
+
+def _receipt_json(
+    block: Block, index: int, transaction: Transaction, receipt: Receipt, first_log: int
+) -> dict[str, Any]:
+    return {
+        "transactionHash": hex_bytes(transaction.hash),
+        "transactionIndex": hex_int(index),
+        "blockHash": hex_bytes(block.hash),
+        "blockNumber": hex_int(block.number),
+        "from": checksum(transaction.sender),
+        "to": checksum(transaction.to) if transaction.to else None,
+        "cumulativeGasUsed": hex_int(receipt.cumulative_gas_used),
+        "gasUsed": hex_int(receipt.gas_used),
+        "contractAddress": None if receipt.created is None else checksum(receipt.created),
+        "logs": [
+            log_json(log, block, transaction, index, first_log + at) for at, log in enumerate(receipt.logs)
+        ],
+        "logsBloom": f"0x{receipt.bloom:0512x}",
+        "status": hex_int(receipt.status),
+        "type": hex_int(transaction.type_id),
+        "effectiveGasPrice": hex_int(transaction.gas_price),
+    }
+
+
+def log_json(
+    log: Log, block: Block, transaction: Transaction, transaction_index: int, log_index: int
+) -> dict[str, Any]:
+    """A log with its place in the chain; `log_index` counts within the block."""
+    return {
+        "address": checksum(log.address),
+        "topics": [hex_bytes(topic) for topic in log.topics],
+        "data": hex_bytes(log.data),
+        "blockNumber": hex_int(block.number),
+        "blockHash": hex_bytes(block.hash),
+        "blockTimestamp": hex_int(block.header.timestamp),
+        "transactionHash": hex_bytes(transaction.hash),
+        "transactionIndex": hex_int(transaction_index),
+        "logIndex": hex_int(log_index),
+        "removed": False,
+    }
