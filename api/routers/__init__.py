@@ -1,0 +1,1 @@
+"""Routes, thin: each reads its request, asks one service, and answers. One module a subject."""

@@ -1,0 +1,61 @@
+"""What an operator may set, from the environment (`CARAT_...`); each one is explained in docs/guide/settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB: Final = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """One stack's settings. Units end the names; a value out of its bounds stops the start."""
+
+    model_config = SettingsConfigDict(env_prefix="CARAT_", extra="forbid", frozen=True)
+
+    data_dir: Path = Path(".state")
+    passphrase: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^/\s]+$")
+    chain_url: str = Field(default="http://127.0.0.1:8545", pattern=r"^https?://\S+$")
+    exchange_url: str = Field(default="http://127.0.0.1:8700", pattern=r"^https?://\S+$")
+    database_url: str = ""
+    token_ttl_s: int = Field(default=900, ge=10, le=86_400)
+    nonce_ttl_s: int = Field(default=300, ge=10, le=3_600)
+    nonces_max: int = Field(default=100_000, ge=1, le=10_000_000)
+    request_bytes_max: int = Field(default=_MIB, ge=1_024, le=64 * _MIB)
+    chain_patience_s: float = Field(default=15.0, gt=0, le=600)
+    exchange_timeout_s: float = Field(default=10.0, gt=0, le=600)
+    indexer_interval_s: float = Field(default=0.25, gt=0, le=60)
+    retry_after_s: int = Field(default=5, ge=1, le=3_600)
+    cors_origins: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The host (and port) that a sign-in message must name."""
+        return urlsplit(self.public_url).netloc
+
+    @property
+    def projection_url(self) -> str:
+        """The SQL database of the projection: the one named, or a file in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'projection.sqlite'}"
+
+    @property
+    def keyring_path(self) -> Path:
+        """The encrypted seed of this stack's own keys."""
+        return self.data_dir / "keys.json"
+
+    @property
+    def deployment_path(self) -> Path:
+        """Where the contracts are."""
+        return self.data_dir / "deployment.json"
+
+    @property
+    def evidence_dir(self) -> Path:
+        """The content-addressed files behind reports and statements."""
+        return self.data_dir / "evidence"
