@@ -14,6 +14,7 @@ from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from hexbytes import HexBytes
 
 from chain.refusals import TransactionMalformed
 
@@ -87,7 +88,7 @@ def read_transaction(raw: bytes, chain_id: int) -> SignedTransaction:
 
 
 def _typed_fields(raw: bytes) -> dict[str, Any]:
-    fields = TypedTransaction.from_bytes(raw).as_dict()  # type: ignore[arg-type]
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
     return {
         "chain_id": fields["chainId"],
         "to": to_checksum_address(fields["to"]) if fields["to"] else None,
