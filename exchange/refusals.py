@@ -1,0 +1,185 @@
+"""What the exchange refuses, each with its numbers. A refusal changes nothing.
+
+    Refusal
+    ├── of an order       OrderIdReused, UnknownInstrument, QuantityOutOfRange, WrongLot, PriceOutOfRange,
+    │                     WrongTick, InsufficientCash, InsufficientUnits, FokUnfillable, OrderUnknown,
+    │                     OrderNotOpen
+    ├── of other acts     InstrumentDiffers, InstrumentInvalid, AmountOutOfRange, DepositIdReused,
+    │                     WithdrawalIdReused, WithdrawalUnknown, EpochOutOfOrder, EpochHasNoTrades,
+    │                     EpochUnknown, TapeRootDiffers
+    ├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
+    │                     WaitedTooLong
+    └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
+                          JournalBehindChain, ExchangeUnreachable
+"""
+
+from __future__ import annotations
+
+from chain.refusals import Fact, Refusal
+
+# --- orders, in the order in which they are looked at ---
+
+
+class OrderIdReused(Refusal):
+    """This order id was used before, for another order."""
+
+
+class UnknownInstrument(Refusal):
+    """This unit is not listed for trading."""
+
+
+class QuantityOutOfRange(Refusal):
+    """The order is smaller or larger than the instrument takes."""
+
+
+class WrongLot(Refusal):
+    """The quantity is no multiple of the instrument's lot."""
+
+
+class PriceOutOfRange(Refusal):
+    """The price is below one tick or above what the book can hold."""
+
+
+class WrongTick(Refusal):
+    """The price is no multiple of the instrument's tick."""
+
+
+class InsufficientCash(Refusal):
+    """The account has less cash available than the act needs."""
+
+
+class InsufficientUnits(Refusal):
+    """The account has fewer tonnes available than the act needs."""
+
+
+class FokUnfillable(Refusal):
+    """The book cannot fill the whole order at once, and a fill-or-kill order takes nothing less."""
+
+
+class OrderUnknown(Refusal):
+    """This account has no order with this id."""
+
+
+class OrderNotOpen(Refusal):
+    """The order is filled or was cancelled by the exchange; there is nothing to cancel."""
+
+
+# --- other acts ---
+
+
+class InstrumentInvalid(Refusal):
+    """Tick, lot and largest order have to be positive and fit each other."""
+
+
+class InstrumentDiffers(Refusal):
+    """The unit is listed already, on other terms."""
+
+
+class AmountOutOfRange(Refusal):
+    """The amount is not positive, or larger than the exchange can count."""
+
+
+class DepositIdReused(Refusal):
+    """A deposit with this id was credited before, with other content."""
+
+
+class WithdrawalIdReused(Refusal):
+    """This withdrawal id was used before, for another withdrawal."""
+
+
+class WithdrawalUnknown(Refusal):
+    """There is no withdrawal with this id."""
+
+
+class EpochOutOfOrder(Refusal):
+    """Epochs close and settle one after the other."""
+
+
+class EpochHasNoTrades(Refusal):
+    """An epoch without a trade is not closed; it goes on."""
+
+
+class EpochUnknown(Refusal):
+    """There is no closed epoch with this number."""
+
+
+class TapeRootDiffers(Refusal):
+    """The chain recorded another tape root for this epoch than the journal gives."""
+
+
+# --- requests ---
+
+
+class CommandMalformed(Refusal):
+    """A field of the command is missing, unknown or of the wrong form."""
+
+
+class RequestMalformed(Refusal):
+    """The request is not what this address takes."""
+
+
+class BodyTooLarge(Refusal):
+    """The request's body is larger than the exchange reads."""
+
+
+class NotSignedIn(Refusal):
+    """The request does not carry the exchange's secret."""
+
+
+class NoSuchRoute(Refusal):
+    """There is nothing at this address, or not with this method."""
+
+
+class WaitedTooLong(Refusal):
+    """What was waited for has not happened yet; ask again."""
+
+
+# --- machinery ---
+
+
+class JournalCorrupt(Refusal):
+    """The journal was altered: this frame is not what was written."""
+
+
+class JournalLocked(Refusal):
+    """Another process writes this journal."""
+
+
+class JournalForeign(Refusal):
+    """The journal belongs to another deployment."""
+
+
+class JournalUnavailable(Refusal):
+    """The journal could not be made durable; the exchange takes nothing more until it is started again."""
+
+
+class JournalBehindChain(Refusal):
+    """The chain has settled epochs that the journal does not know."""
+
+
+class ExchangeUnreachable(Refusal):
+    """The exchange does not answer now; the same act may be sent again."""
+
+
+def from_json(code: str, facts: dict[str, Fact]) -> Refusal:
+    """Return the refusal that the exchange named, as its own class when this version knows it."""
+    kind = globals().get(code)
+    if isinstance(kind, type) and issubclass(kind, Refusal):
+        return kind(**facts)
+    return OtherRefusal(code, facts)
+
+
+class OtherRefusal(Refusal):
+    """A refusal that the exchange passed on from elsewhere, or that a newer version knows."""
+
+    def __init__(self, name: str, facts: dict[str, Fact]) -> None:
+        super().__init__(**facts)
+        self._name = name
+
+    @property
+    def code(self) -> str:
+        """The name under which it was given."""
+        return self._name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (OtherRefusal, (self._name, self.facts))
