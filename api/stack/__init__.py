@@ -1,0 +1,1 @@
+"""The stack: node, exchange and API as processes over one data directory, started and kept running."""

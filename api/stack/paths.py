@@ -1,0 +1,97 @@
+"""Where a stack keeps what: the layout of its data directory.
+
+keys.json           the seed of all keys, encrypted
+passphrase          what opens it, only if the operator gave none
+deployment.json     where the contracts are
+chain/              the node's store
+evidence/           content-addressed files
+exchange/           the journal
+projection.sqlite   the registry's tables: may be dropped and rebuilt
+stack.json          addresses and pids of the processes
+logs/               what the processes say
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """One stack's data directory. Holding this object creates nothing."""
+
+    root: Path
+
+    @property
+    def keyring(self) -> Path:
+        """The encrypted seed."""
+        return self.root / "keys.json"
+
+    @property
+    def passphrase(self) -> Path:
+        """The generated passphrase, where the operator gave none."""
+        return self.root / "passphrase"
+
+    @property
+    def deployment(self) -> Path:
+        """The contracts' addresses."""
+        return self.root / "deployment.json"
+
+    @property
+    def chain(self) -> Path:
+        """The node's store."""
+        return self.root / "chain"
+
+    @property
+    def exchange(self) -> Path:
+        """The exchange's journal and snapshots."""
+        return self.root / "exchange"
+
+    @property
+    def evidence(self) -> Path:
+        """The evidence files."""
+        return self.root / "evidence"
+
+    @property
+    def projection(self) -> Path:
+        """The registry's tables."""
+        return self.root / "projection.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "logs"
+
+    @property
+    def stack(self) -> Path:
+        """What runs here, and at which addresses it is found."""
+        return self.root / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by everything that runs on this directory."""
+        return self.root / "lock"
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a small file, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read it back; empty where there is none, or where it is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,46 @@
+"""How each process of the stack is called."""
+
+from __future__ import annotations
+
+from api.stack import ports
+from api.stack.paths import DataDirectory
+from api.stack.process import Program
+from api.stack.secrets import PASSPHRASE_VARIABLE
+from chain.keys import Keyring
+from exchange.client import ExchangeClient
+
+
+def node(data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: int | None) -> Program:
+    """Return the embedded chain's node."""
+    args = ["--data", str(data.chain), "--port", str(port)]
+    if test_methods:
+        args.append("--test-methods")
+    if genesis_time_utc is not None:
+        args += ["--genesis-time", str(genesis_time_utc)]
+    return Program("node", "chain.node", tuple(args))
+
+
+def exchange(data: DataDirectory, port: int, chain_url: str, epoch_seconds: int, passphrase: str) -> Program:
+    """Return the exchange."""
+    args = ["--data", str(data.root), "--port", str(port), "--chain-url", chain_url]
+    args += ["--epoch-seconds", str(epoch_seconds)]
+    return Program("exchange", "exchange", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
+
+
+def api(data: DataDirectory, port: int, chain_url: str, exchange_url: str, passphrase: str) -> Program:
+    """Return the API, which takes its settings from the environment."""
+    environment = {
+        PASSPHRASE_VARIABLE: passphrase,
+        "CARAT_DATA_DIR": str(data.root),
+        "CARAT_HOST": ports.LOOPBACK,
+        "CARAT_PORT": str(port),
+        "CARAT_PUBLIC_URL": ports.url(port),
+        "CARAT_CHAIN_URL": chain_url,
+        "CARAT_EXCHANGE_URL": exchange_url,
+    }
+    return Program("api", "api.stack.serve", (), environment)
+
+
+def exchange_client(url: str, keyring: Keyring) -> ExchangeClient:
+    """Return a connection to the exchange, with the right to speak to it."""
+    raise NotImplementedError

@@ -1,0 +1,201 @@
+"""The whole of CARAT on one machine: node, contracts, exchange and API over one data directory.
+
+    with Stack.start(Path(".state"), with_api=True) as stack:
+        stack.transactor().send(...)
+
+Each process has its port for the whole life of a stack, so that one that crashed is found again at the same
+address. Contracts are deployed at the first start; later starts go on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from api.stack import ports, programs
+from api.stack.lock import DirectoryLock
+from api.stack.paths import DataDirectory, read_json, write_json
+from api.stack.process import Process, Program
+from api.stack.secrets import open_or_create_keyring
+from api.stack.supervisor import ProcessEvent, Supervisor
+from chain.deployment import Deployment, deploy
+from chain.keys import Keyring
+from chain.rpc import ChainRpc
+from chain.transactor import Transactor
+from exchange.client import ExchangeClient
+
+_START_S_MAX: Final = 120.0
+
+
+def _say_nothing(_said: object) -> None:
+    pass
+
+
+class Stack:
+    """A running stack; made by `start`, ended by `stop` or at the end of `with`."""
+
+    def __init__(self, data_dir: Path, on_step: Callable[[str], None]) -> None:
+        self.data = DataDirectory(data_dir.resolve())
+        self.keyring: Keyring
+        self.deployment: Deployment
+        self.node_url = self.exchange_url = self.api_url = ""
+        self._passphrase = ""
+        self._on_step = on_step
+        self._processes: list[Process] = []
+        self._supervisor: Supervisor | None = None
+        self._told = threading.Lock()
+        self._lock: DirectoryLock | None = None
+
+    @classmethod
+    def start(
+        cls,
+        data_dir: Path,
+        *,
+        with_api: bool = True,
+        api_port: int = 0,
+        test_methods: bool = False,
+        genesis_time_utc: int | None = None,
+        epoch_seconds: int = 60,
+        supervise: bool = True,
+        on_step: Callable[[str], None] = _say_nothing,
+        on_event: Callable[[ProcessEvent], None] = _say_nothing,
+    ) -> Self:
+        """Start everything and wait until it serves.
+
+        Parameters
+        ----------
+        api_port :
+            Where the API listens; 0 for the port it had before, or any free one.
+        test_methods :
+            Whether the node's clock may be moved (`evm_...`): for scenarios and replays.
+        genesis_time_utc :
+            The time of a new chain's first block, unix seconds; None for now.
+        epoch_seconds :
+            How often the exchange closes an epoch by itself; 0 for only when asked.
+        supervise :
+            Whether a process that ends unasked is started again.
+        on_step :
+            Hears what is being done, for progress.
+        on_event :
+            Hears, from another thread, when a process ended and serves again.
+
+        Raises
+        ------
+        DataDirectoryInUse, PortInUse, KeyringLocked, ChainMismatch, DeploymentFailed, ProcessFailed :
+            Nothing runs then.
+        """
+        stack = cls(data_dir, on_step)
+        try:
+            stack._lock_and_unlock_keys(api_port)
+            stack._start_chain(test_methods, genesis_time_utc)
+            stack._start_services(with_api, api_port, epoch_seconds)
+            if supervise:
+                stack._supervise(on_event)
+        except BaseException:
+            stack.stop()
+            raise
+        return stack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop everything, the last started first. A second call does nothing."""
+        if self._supervisor is not None:
+            self._supervisor.stop()
+            self._supervisor = None
+        while self._processes:
+            process = self._processes[-1]
+            self._on_step(f"stopping {process.program.name}")
+            process.stop()
+            self._processes.pop()
+        if self._lock is not None:
+            self._tell()
+            self._lock.release()
+            self._lock = None
+
+    def transactor(self) -> Transactor:
+        """Return a new way to send acts to this stack's chain."""
+        return Transactor(ChainRpc(self.node_url), self.deployment)
+
+    def exchange_client(self) -> ExchangeClient:
+        """Return a new connection to this stack's exchange."""
+        return programs.exchange_client(self.exchange_url, self.keyring)
+
+    def pid_of(self, name: str) -> int | None:
+        """Return the process id of "node", "exchange" or "api", None where it was not started."""
+        found = (each.pid for each in self._processes if each.program.name == name)
+        return next(found, None)
+
+    def _lock_and_unlock_keys(self, api_port: int) -> None:
+        self.data.root.mkdir(parents=True, exist_ok=True)
+        self._lock = DirectoryLock(self.data.lock)
+        ports.require_free(api_port)
+        self.keyring, self._passphrase = open_or_create_keyring(self.data, self._on_step)
+
+    def _start_chain(self, test_methods: bool, genesis_time_utc: int | None) -> None:
+        self._on_step("starting the node")
+        port = ports.choose(self._port_before("node"))
+        self.node_url = self._start(programs.node(self.data, port, test_methods, genesis_time_utc))
+        rpc = ChainRpc(self.node_url)
+        if self.data.deployment.exists():
+            self.deployment = Deployment.load(self.data.deployment)
+            self.deployment.require_chain(rpc)
+            return
+        self.deployment = deploy(rpc, self.keyring, on_step=lambda name: self._on_step(f"deploying {name}"))
+        self.deployment.save(self.data.deployment)
+
+    def _start_services(self, with_api: bool, api_port: int, epoch_seconds: int) -> None:
+        self._on_step("starting the exchange" + (" and the API" if with_api else ""))
+        exchange_port = ports.choose(self._port_before("exchange"))
+        self.exchange_url = ports.url(exchange_port)
+        wanted = [programs.exchange(self.data, exchange_port, self.node_url, epoch_seconds, self._passphrase)]
+        if with_api:
+            port = api_port or ports.choose(self._port_before("api"))
+            self.api_url = ports.url(port)
+            wanted.append(programs.api(self.data, port, self.node_url, self.exchange_url, self._passphrase))
+        for process in [self._launch(program) for program in wanted]:
+            process.wait_ready(_START_S_MAX)
+        self._tell()
+
+    def _supervise(self, on_event: Callable[[ProcessEvent], None]) -> None:
+        def heard(event: ProcessEvent) -> None:
+            if event.what == "started":
+                self._tell()
+            on_event(event)
+
+        self._supervisor = Supervisor(heard)
+        self._supervisor.start(self._processes)
+
+    def _launch(self, program: Program) -> Process:
+        assert self._lock is not None
+        process = Process(program, self.data.logs / f"{program.name}.log", inherit=[self._lock.handle])
+        self._processes.append(process)
+        process.start()
+        return process
+
+    def _start(self, program: Program) -> str:
+        return self._launch(program).wait_ready(_START_S_MAX)
+
+    def _port_before(self, name: str) -> int:
+        port = read_json(self.data.stack).get("ports", {}).get(name, 0)
+        return port if isinstance(port, int) and 0 < port < 65_536 else 0
+
+    def _tell(self) -> None:
+        """Write down what runs where, for the other commands."""
+        urls = {"node": self.node_url, "exchange": self.exchange_url, "api": self.api_url}
+        running = {each.program.name: each.pid for each in self._processes}
+        before = read_json(self.data.stack).get("ports", {})
+        used = {name: ports.port_of(url) for name, url in urls.items() if url}
+        with self._told:
+            pid = os.getpid() if running else None
+            write_json(self.data.stack, {"pid": pid, "urls": urls, "pids": running, "ports": before | used})
