@@ -105,6 +105,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
         bytes32 digest =
             keccak256(abi.encode(this.registerProject.selector, msg.sender, projectId, developer, documentHash));
         if (!_once(requestId, digest)) return;
+        if (projectId == 0) revert VerificationProjectUnknown(projectId);
         if (_developers[projectId] != address(0)) {
             revert VerificationProjectExists(projectId, _developers[projectId]);
         }

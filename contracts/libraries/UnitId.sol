@@ -30,12 +30,12 @@ library UnitId {
         return uint16(unitId >> 64);
     }
 
-    /// @notice Can this id name a unit: a known class, a vintage, and no project or batch in an allowance?
+    /// @notice Can this id name a unit: a known class and a vintage; an offset's project and batch, an allowance's none?
     function isWellFormed(uint256 unitId) internal pure returns (bool) {
         uint256 class = unitId >> 80;
         if (vintage_(unitId) == 0) return false;
         if (class == ALLOWANCE) return uint64(unitId) == 0;
-        return class == OFFSET;
+        return class == OFFSET && uint32(unitId >> 32) != 0 && uint32(unitId) != 0;
     }
 
     function isOffset(uint256 unitId) internal pure returns (bool) {
