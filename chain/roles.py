@@ -39,7 +39,7 @@ RESTRICTED: Final[dict[str, dict[Role, tuple[str, ...]]]] = {
         Role.REGULATOR: ("publishPeriod", "allocate", "publishReferencePrice"),
         Role.VERIFIED_WRITER: ("recordVerified",),
     },
-    "Clearing": {Role.EXCHANGE: ("settle", "release")},
+    "Clearing": {Role.EXCHANGE: ("settle", "unwind", "release")},
     "SettlementCash": {Role.BANK: ("mint",)},
     "MicroCarat": {Role.REGULATOR: ("accreditProvider",), Role.POINTS: ("publishEpoch",)},
 }
