@@ -1,7 +1,7 @@
 """Evidence: files that nobody can change without its being seen.
 
-A file lies under the SHA-256 of its content (`ab/abcd...`), a bundle's manifest (`registry.manifest`) under its
-evidence root (`ab/abcd....manifest`): the chain's `evidenceRoot` leads to it, and it to the files.
+A file lies under the SHA-256 of its content (`ab/abcd...`), a bundle's manifest (`registry.manifest`) under
+its evidence root (`ab/abcd....manifest`): the chain's `evidenceRoot` leads to it, and it to the files.
 """
 
 from __future__ import annotations

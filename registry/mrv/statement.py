@@ -17,8 +17,8 @@ from chain.keys import Signer
 from registry.documents import sha256
 from registry.manifest import Manifest
 from registry.mrv.report import EmissionReport
+from registry.offsets import reduction_t
 from registry.refusals import (
-    NoReduction,
     ReportNotReproduced,
     StatementMismatch,
     StatementSignatureInvalid,
@@ -104,13 +104,7 @@ class EmissionStatement:
 
 @dataclass(frozen=True, slots=True)
 class ReductionStatement:
-    """A verifier's word on a project's reductions: `IVerification.ReductionStatement`.
-
-    Raises
-    ------
-    NoReduction :
-        `baseline_t - project_t - leakage_t` is not above zero.
-    """
+    """A verifier's word on a project's reductions: `IVerification.ReductionStatement`."""
 
     statement_id: bytes
     project: int
@@ -122,12 +116,6 @@ class ReductionStatement:
     leakage_t: int
     document_hash: bytes
     verifier: str
-
-    def __post_init__(self) -> None:
-        if self.baseline_t - self.project_t - self.leakage_t <= 0 or min(self.project_t, self.leakage_t) < 0:
-            raise NoReduction(
-                baseline_t=self.baseline_t, project_t=self.project_t, leakage_t=self.leakage_t
-            )
 
     def fields(self) -> dict[str, Any]:
         """Return the fields by their Solidity names."""
@@ -156,7 +144,11 @@ def sign(statement: EmissionStatement | ReductionStatement, domain: StatementDom
     ------
     StatementSignatureInvalid :
         The statement names another verifier than the key's owner.
+    NoReduction :
+        It states that a project reduced nothing.
     """
+    if isinstance(statement, ReductionStatement):
+        reduction_t(statement.baseline_t, statement.project_t, statement.leakage_t)
     if signer.address != statement.verifier:
         raise StatementSignatureInvalid(claimed=statement.verifier, recovered=signer.address)
     return signer.sign_typed(statement.message(domain))

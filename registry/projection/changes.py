@@ -1,0 +1,92 @@
+"""What a run of events changes, gathered in memory and written in bulk.
+
+Rows that stay (happenings) are appended; rows that change (holdings, obligations) are read once, changed as
+plain dicts, and written once, however many events touched them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from registry.projection.tables import Table as Model
+
+Row: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[Any, ...]
+
+
+def table_of(model: type[Model]) -> Table:
+    """Return the SQL table of a model."""
+    return Model.metadata.tables[str(model.__tablename__)]
+
+
+class Changes:
+    """The unsaved changes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._appended: dict[type[Model], list[Row]] = {}
+        self._kept: dict[type[Model], dict[Key, Row]] = {}
+        self._absent: dict[type[Model], set[Key]] = {}
+
+    def append(self, model: type[Model], row: Row) -> None:
+        """Add a row that nothing will change."""
+        self._appended.setdefault(model, []).append(row)
+
+    def find(self, model: type[Model], key: Key) -> Row | None:
+        """Return the row of this primary key to be changed, or None; what is returned will be written."""
+        kept = self._kept.setdefault(model, {})
+        row = kept.get(key)
+        if row is not None:
+            return row
+        absent = self._absent.setdefault(model, set())
+        if key in absent:
+            return None
+        parts = {f"key_{place}": part for place, part in enumerate(key)}
+        found = self._connection.execute(_by_key(model), parts).mappings().first()
+        if found is None:
+            absent.add(key)
+            return None
+        return kept.setdefault(key, dict(found))
+
+    def get(self, model: type[Model], key: Key) -> Row:
+        """Return the row of this primary key to be changed; that it is there is our own promise."""
+        row = self.find(model, key)
+        if row is None:
+            raise AssertionError(f"{model.__tablename__} {key}: an event changes a row that no event made")
+        return row
+
+    def put(self, model: type[Model], key: Key, row: Row) -> Row:
+        """Keep a new row under its primary key."""
+        self._kept.setdefault(model, {})[key] = row
+        return row
+
+    def write(self) -> None:
+        """Write everything to the transaction's connection; the transaction is the caller's."""
+        for model, rows in self._appended.items():
+            self._connection.execute(insert(table_of(model)), rows)
+        for model, kept in self._kept.items():
+            if kept:
+                self._connection.execute(_upsert(table_of(model), self._connection), list(kept.values()))
+
+
+@cache
+def _by_key(model: type[Model]) -> Select[Any]:
+    table = table_of(model)
+    matches = [column == bindparam(f"key_{place}") for place, column in enumerate(table.primary_key)]
+    return select(table).where(*matches)
+
+
+def _upsert(table: Table, connection: Connection) -> Insert:
+    keys = {column.name for column in table.primary_key}
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = build(table)
+    changed: Mapping[str, Any] = {
+        column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys
+    }
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
