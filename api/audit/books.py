@@ -20,7 +20,7 @@ from registry.projection.tables import CASH, CashHolding, Holding, TradingBalanc
 
 @dataclass(slots=True)
 class _Tonnes:
-    """Tonnes by unit: in registry accounts, in trading accounts, and in the Clearing contract for the latter."""
+    """Tonnes by unit: in registry accounts, in trading accounts, and at Clearing for the latter."""
 
     held: Counter[str] = field(default_factory=Counter)
     trading: Counter[str] = field(default_factory=Counter)
