@@ -1,7 +1,7 @@
 """Allocation: who gets how many allowances (碳排放配额) of a period.
 
-Everything is whole tonnes, rounded down: rounding never makes a tonne. Pure. The contract `Compliance` refuses
-allocations past the cap on chain; these rules say the same before anything is sent.
+Everything is whole tonnes, rounded down: rounding never makes a tonne. Pure. The contract `Compliance`
+refuses allocations past the cap on chain; these rules say the same before anything is sent.
 """
 
 from __future__ import annotations

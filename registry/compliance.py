@@ -141,7 +141,8 @@ def penalty_fen(short_t: int, reference_price_fen: int, multiple: int) -> int:
 
     Source
     ------
-    碳排放权交易管理暂行条例 (Order 775) art. 21; SOURCES 1: 10,000 t short at 80 CNY, five times: 4,000,000 CNY.
+    碳排放权交易管理暂行条例 (Order 775) art. 21. SOURCES 1: 10,000 t short at 80 CNY, five times, is
+    4,000,000 CNY.
     """
     return short_t * reference_price_fen * multiple
 
@@ -157,7 +158,7 @@ class CumulativeYear:
 
 @dataclass(frozen=True, slots=True)
 class CumulativeStatus:
-    """Where an entity stands after a year: `shortfall_t` is the running balance, `newly_short_t` its growth."""
+    """Where an entity stands after a year: `shortfall_t` in all, `newly_short_t` of it since the year before."""
 
     period: int
     shortfall_t: int

@@ -1,6 +1,6 @@
 """Statements: what a verifier signs (EIP-712), and what it checks before.
 
-Domain: name "CARAT", version "1", the chain's id, the Verification contract's address. The types are those of
+The domain (`registry.signing`) is that of the Verification contract; the types are those of
 `contracts/interfaces/IVerification.sol`, field for field. Pure: signing takes the key that is handed in.
 """
 
@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 
 from chain.keys import Signer
 from registry.documents import sha256
@@ -23,52 +20,32 @@ from registry.refusals import (
     StatementMismatch,
     StatementSignatureInvalid,
 )
+from registry.signing import Domain, TypedMessage, signer_of, typed_message
 
-_DOMAIN_TYPE: Final = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
-_EMISSION_TYPE: Final = [
-    {"name": "statementId", "type": "bytes32"},
-    {"name": "reportId", "type": "bytes32"},
-    {"name": "entity", "type": "address"},
-    {"name": "period", "type": "uint16"},
-    {"name": "evidenceRoot", "type": "bytes32"},
-    {"name": "verifiedT", "type": "uint256"},
-    {"name": "documentHash", "type": "bytes32"},
-    {"name": "verifier", "type": "address"},
-]
-_REDUCTION_TYPE: Final = [
-    {"name": "statementId", "type": "bytes32"},
-    {"name": "projectId", "type": "uint32"},
-    {"name": "vintage", "type": "uint16"},
-    {"name": "batch", "type": "uint32"},
-    {"name": "evidenceRoot", "type": "bytes32"},
-    {"name": "baselineT", "type": "uint256"},
-    {"name": "projectT", "type": "uint256"},
-    {"name": "leakageT", "type": "uint256"},
-    {"name": "documentHash", "type": "bytes32"},
-    {"name": "verifier", "type": "address"},
-]
+StatementDomain = Domain  # of the Verification contract
 
-
-@dataclass(frozen=True, slots=True)
-class StatementDomain:
-    """Where a statement is valid: one Verification contract on one chain."""
-
-    chain_id: int
-    verification: str
-
-    def fields(self) -> dict[str, Any]:
-        """Return the EIP-712 domain."""
-        return {
-            "name": "CARAT",
-            "version": "1",
-            "chainId": self.chain_id,
-            "verifyingContract": self.verification,
-        }
+_EMISSION_FIELDS: Final = (
+    ("statementId", "bytes32"),
+    ("reportId", "bytes32"),
+    ("entity", "address"),
+    ("period", "uint16"),
+    ("evidenceRoot", "bytes32"),
+    ("verifiedT", "uint256"),
+    ("documentHash", "bytes32"),
+    ("verifier", "address"),
+)
+_REDUCTION_FIELDS: Final = (
+    ("statementId", "bytes32"),
+    ("projectId", "uint32"),
+    ("vintage", "uint16"),
+    ("batch", "uint32"),
+    ("evidenceRoot", "bytes32"),
+    ("baselineT", "uint256"),
+    ("projectT", "uint256"),
+    ("leakageT", "uint256"),
+    ("documentHash", "bytes32"),
+    ("verifier", "address"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +74,9 @@ class EmissionStatement:
             "verifier": self.verifier,
         }
 
-    def message(self, domain: StatementDomain) -> dict[str, Any]:
+    def message(self, domain: Domain) -> TypedMessage:
         """Return the full EIP-712 message, for any wallet to sign."""
-        return _message(domain, "EmissionStatement", _EMISSION_TYPE, self.fields())
+        return typed_message(domain, "EmissionStatement", _EMISSION_FIELDS, self.fields())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +109,12 @@ class ReductionStatement:
             "verifier": self.verifier,
         }
 
-    def message(self, domain: StatementDomain) -> dict[str, Any]:
+    def message(self, domain: Domain) -> TypedMessage:
         """Return the full EIP-712 message, for any wallet to sign."""
-        return _message(domain, "ReductionStatement", _REDUCTION_TYPE, self.fields())
+        return typed_message(domain, "ReductionStatement", _REDUCTION_FIELDS, self.fields())
 
 
-def sign(statement: EmissionStatement | ReductionStatement, domain: StatementDomain, signer: Signer) -> bytes:
+def sign(statement: EmissionStatement | ReductionStatement, domain: Domain, signer: Signer) -> bytes:
     """Return the verifier's 65-byte signature.
 
     Raises
@@ -155,19 +132,13 @@ def sign(statement: EmissionStatement | ReductionStatement, domain: StatementDom
 
 
 def recover(
-    statement: EmissionStatement | ReductionStatement, domain: StatementDomain, signature: bytes
+    statement: EmissionStatement | ReductionStatement, domain: Domain, signature: bytes
 ) -> str:
     """Return the account that signed; raises StatementSignatureInvalid when it is not the named verifier."""
-    try:
-        message = encode_typed_data(full_message=statement.message(domain))
-        recovered = str(Account.recover_message(message, signature=signature))
-    except Exception as error:  # the library has no root class for a signature that is none
-        raise StatementSignatureInvalid(
-            claimed=statement.verifier, recovered="", reason=type(error).__name__
-        ) from error
+    recovered = signer_of(statement.message(domain), signature)
     if recovered != statement.verifier:
-        raise StatementSignatureInvalid(claimed=statement.verifier, recovered=recovered)
-    return recovered
+        raise StatementSignatureInvalid(claimed=statement.verifier, recovered=recovered or "")
+    return statement.verifier
 
 
 def verify_report(
@@ -223,14 +194,3 @@ def verify_report(
         document_hash=sha256(report.content()),
         verifier=verifier,
     )
-
-
-def _message(
-    domain: StatementDomain, kind: str, kind_type: list[dict[str, str]], fields: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "types": {"EIP712Domain": _DOMAIN_TYPE, kind: kind_type},
-        "primaryType": kind,
-        "domain": domain.fields(),
-        "message": fields,
-    }
