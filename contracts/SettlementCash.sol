@@ -25,6 +25,7 @@ contract SettlementCash is ISettlementCash, ERC1363, AccessManaged, Once {
 
     /// @inheritdoc ISettlementCash
     function redeem(uint256 amountFen, bytes32 requestId) external {
+        if (amountFen == 0) revert CashZeroAmount();
         if (!_onceBy(msg.sender, requestId, keccak256(abi.encode(this.redeem.selector, amountFen)))) return;
         _burn(msg.sender, amountFen);
         emit CashRedeemed(msg.sender, amountFen, requestId);

@@ -8,6 +8,8 @@ interface ISettlementCash {
     event CashMinted(address indexed to, uint256 amountFen, bytes32 requestId);
     event CashRedeemed(address indexed from, uint256 amountFen, bytes32 requestId);
 
+    error CashZeroAmount();
+
     /// @notice Role BANK: real money has arrived for these accounts.
     function mint(Credit[] calldata credits, bytes32 requestId) external;
     /// @notice The caller gives cash back; the bank pays out against the event.
