@@ -158,7 +158,7 @@ class CumulativeYear:
 
 @dataclass(frozen=True, slots=True)
 class CumulativeStatus:
-    """Where an entity stands after a year: `shortfall_t` in all, `newly_short_t` of it since the year before."""
+    """Where an entity stands after a year: short in all, and of it since the year before."""
 
     period: int
     shortfall_t: int

@@ -1,7 +1,7 @@
 """Signing structured data (EIP-712): what verifiers and providers put their name to.
 
-Domain: name "CARAT", version "1", the chain's id, the contract that the data is for. Pure: signing takes the key
-that is handed in.
+Domain: name "CARAT", version "1", the chain's id, the contract that the data is for. Pure: signing takes the
+key that is handed in.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Domain:
 
 
 def typed_message(domain: Domain, kind: str, fields: Fields, values: dict[str, Any]) -> TypedMessage:
-    """Return the full EIP-712 message, for any wallet to sign; `fields` are (name, Solidity type) in order."""
+    """Return the full EIP-712 message, for any wallet; `fields` are (name, Solidity type) in order."""
     return {
         "types": {"EIP712Domain": _type(_DOMAIN_TYPE), kind: _type(fields)},
         "primaryType": kind,
@@ -58,7 +58,7 @@ def signer_of(message: TypedMessage, signature: bytes) -> str | None:
     """Return the account that signed, EIP-55; None where the bytes are no signature."""
     try:
         return str(Account.recover_message(encode_typed_data(full_message=message), signature=signature))
-    except Exception:  # the library has no root class for a signature that is none
+    except Exception:  # noqa: BLE001  # the library has no root class for a signature that is none
         return None
 
 

@@ -1,8 +1,8 @@
 """Green acts, and the batches in which a provider signs them.
 
-Every act has a *nullifier*: the hash of who witnessed it and under which number. The platform that hands it in is
-not part of it, so the same act is the same nullifier wherever it is claimed; nor is the person, so one act earns
-once. Acts and nullifiers stay off chain; the chain carries a root over the batches' digests. Pure.
+Every act has a *nullifier*: the hash of who witnessed it and under which number. The platform that hands it
+in is not part of it, so the same act is the same nullifier wherever it is claimed; nor is the person, so one
+act earns once. Acts and nullifiers stay off chain; the chain carries a root over the batches' digests. Pure.
 """
 
 from __future__ import annotations
@@ -149,9 +149,10 @@ class ActBatch:
         return merkle.root([sha256(canonical(act.document())) for act in self.acts])
 
     def message(self, domain: Domain) -> TypedMessage:
-        """Return the EIP-712 message `ActBatch(bytes32 batchId,address provider,uint32 acts,bytes32 actsRoot)`.
+        """Return the EIP-712 message.
 
-        The domain is that of the MicroCarat contract.
+        `ActBatch(bytes32 batchId,address provider,uint32 acts,bytes32 actsRoot)`. The domain is that of the
+        MicroCarat contract.
         """
         values = {
             "batchId": self.batch_id,

@@ -1,10 +1,11 @@
 """Methods: how many grams of CO2e a green act is worth.
 
 Each method is a ratio of integers, rounded down an act, with its source and the time in which it is in force;
-an act counts by the method in force when it happened. Only acts for which a source gives a number have one: for
-walking, cycling, metro and off-peak charging the sources name the act but no rate (SOURCES 31, 32). Pure.
+an act counts by the method in force when it happened. Only acts for which a source gives a number have one:
+for walking, cycling, metro and off-peak charging the sources name the act but no rate (SOURCES 31, 32). Pure.
 
-The caps a person and day are ours: no source gives one. They bound what a faulty or dishonest provider can make.
+The caps a person and day are ours: no source gives one. They bound what a faulty or dishonest provider can
+make.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Points: what everyone earned in an epoch, from the batches that came in.
 
-Acts are taken in order of time, then of nullifier; each earns what its method says, up to the caps of its person
-and day. So every observer with the batches gets the same balances, root and total. Pure; `intake` keeps the
-batches and what was earned before.
+Acts are taken in order of time, then of nullifier; each earns what its method says, up to the caps of its
+person and day. So every observer with the batches gets the same balances, root and total. Pure; `intake`
+keeps the batches and what was earned before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from registry import merkle
 from registry.personal.acts import ActBatch, GreenAct
 from registry.personal.merkle_sum import Balance, MerkleSumTree, SumNode
-from registry.personal.methods import METHODS, Method, day_of, method_for
+from registry.personal.methods import METHODS, Claim, Method, day_of, method_for
 from registry.refusals import ActAlreadyClaimed, MeetingClaimedOtherwise, PointsEpochRefused
 
 DAY_CAP_G: Final = 80_000  # a person and day over all methods; ours
@@ -33,7 +33,7 @@ class SignedBatch:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """An epoch's outcome: balances in order of account, none of them zero; what it adds to each person's days."""
+    """An epoch's outcome: balances in order of account, none zero; what it adds to each person's days."""
 
     epoch: int
     balances: tuple[Balance, ...]
@@ -156,15 +156,8 @@ class Claims:
             method = method_for(act.kind, act.at_utc, methods)
             method.grams_of(act.quantity)
             nullifier = act.nullifier(method)
-            meeting = act.meeting()
-            basis, first = self.meetings.get(meeting, (method.claim.value, batch.batch_id))
-            if basis != method.claim.value:
-                raise MeetingClaimedOtherwise(
-                    act=act.act_id,
-                    counted_by=basis,
-                    first_batch="0x" + first.hex(),
-                    second_batch="0x" + batch.batch_id.hex(),
-                )
+            if method.claim is not Claim.ACT:
+                self._take_meeting(act, method, batch.batch_id)
             if nullifier in self.claimed:
                 raise ActAlreadyClaimed(
                     act=act.act_id,
@@ -172,4 +165,13 @@ class Claims:
                     second_batch="0x" + batch.batch_id.hex(),
                 )
             self.claimed[nullifier] = batch.batch_id
-            self.meetings[meeting] = (basis, first)
+
+    def _take_meeting(self, act: GreenAct, method: Method, batch_id: bytes) -> None:
+        basis, first = self.meetings.setdefault(act.meeting(), (method.claim.value, batch_id))
+        if basis != method.claim.value:
+            raise MeetingClaimedOtherwise(
+                act=act.act_id,
+                counted_by=basis,
+                first_batch="0x" + first.hex(),
+                second_batch="0x" + batch_id.hex(),
+            )
