@@ -20,6 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chain.refusals import Refusal
+
+
+class StackMissing(Refusal):
+    """No stack was started on this data directory yet; `carat up` starts one."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:

@@ -6,8 +6,6 @@ from api.stack import ports
 from api.stack.paths import DataDirectory
 from api.stack.process import Program
 from api.stack.secrets import PASSPHRASE_VARIABLE
-from chain.keys import Keyring
-from exchange.client import ExchangeClient
 
 
 def node(data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: int | None) -> Program:
@@ -39,8 +37,3 @@ def api(data: DataDirectory, port: int, chain_url: str, exchange_url: str, passp
         "CARAT_EXCHANGE_URL": exchange_url,
     }
     return Program("api", "api.stack.serve", (), environment)
-
-
-def exchange_client(url: str, keyring: Keyring) -> ExchangeClient:
-    """Return a connection to the exchange, with the right to speak to it."""
-    raise NotImplementedError

@@ -17,16 +17,14 @@ from types import TracebackType
 from typing import Final, Self
 
 from api.stack import ports, programs
+from api.stack.handle import StackHandle
 from api.stack.lock import DirectoryLock
 from api.stack.paths import DataDirectory, read_json, write_json
 from api.stack.process import Process, Program
 from api.stack.secrets import open_or_create_keyring
 from api.stack.supervisor import ProcessEvent, Supervisor
 from chain.deployment import Deployment, deploy
-from chain.keys import Keyring
 from chain.rpc import ChainRpc
-from chain.transactor import Transactor
-from exchange.client import ExchangeClient
 
 _START_S_MAX: Final = 120.0
 
@@ -35,14 +33,11 @@ def _say_nothing(_said: object) -> None:
     pass
 
 
-class Stack:
+class Stack(StackHandle):
     """A running stack; made by `start`, ended by `stop` or at the end of `with`."""
 
     def __init__(self, data_dir: Path, on_step: Callable[[str], None]) -> None:
-        self.data = DataDirectory(data_dir.resolve())
-        self.keyring: Keyring
-        self.deployment: Deployment
-        self.node_url = self.exchange_url = self.api_url = ""
+        super().__init__(DataDirectory(data_dir.resolve()))
         self._passphrase = ""
         self._on_step = on_step
         self._processes: list[Process] = []
@@ -122,14 +117,6 @@ class Stack:
             self._tell()
             self._lock.release()
             self._lock = None
-
-    def transactor(self) -> Transactor:
-        """Return a new way to send acts to this stack's chain."""
-        return Transactor(ChainRpc(self.node_url), self.deployment)
-
-    def exchange_client(self) -> ExchangeClient:
-        """Return a new connection to this stack's exchange."""
-        return programs.exchange_client(self.exchange_url, self.keyring)
 
     def pid_of(self, name: str) -> int | None:
         """Return the process id of "node", "exchange" or "api", None where it was not started."""

@@ -1,0 +1,135 @@
+"""`carat up`: start everything, and keep it running until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from api.cli.output import errors, print_json, results, steps
+
+if TYPE_CHECKING:
+    from api.seed import Member
+    from api.stack.stack import Stack
+    from api.stack.supervisor import ProcessEvent
+
+
+def up(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Where the API listens; 0 for any.")] = 8000,
+    epoch_seconds: Annotated[
+        int, typer.Option(min=0, help="How often trades settle on chain; 0 for only when asked.")
+    ] = 30,
+    seed: Annotated[bool, typer.Option(help="Fill a new market with a few members and orders.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Start node, exchange and API, and keep them running until Ctrl-C.
+
+    State lives in one data directory: a second start goes on where the first stopped.
+    """
+    _interrupt_at_first_signal()
+    started_s = time.monotonic()
+    try:
+        with steps("starting") as on_step:
+            stack, members = _start(
+                data_dir, port, epoch_seconds, seed=seed, on_step=on_step, on_event=_teller(as_json)
+            )
+    except KeyboardInterrupt:
+        errors.print("stopped before everything ran; the next start goes on from here")
+        raise typer.Exit(130) from None
+    with stack:
+        try:
+            took_s = time.monotonic() - started_s
+            if as_json:
+                print_json({"event": "serving", **facts(stack, members), "seconds": round(took_s, 1)})
+            else:
+                results.print(_overview(stack, members, data_dir))
+                results.print(f"Ready in {took_s:.1f} s. Ctrl-C stops it; the state stays in {data_dir}.")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            errors.print("stopping ...")
+    errors.print("stopped")
+
+
+def facts(stack: Stack, members: list[Member]) -> dict[str, Any]:
+    """Return where everything is, and who there is."""
+    return {
+        "data_dir": str(stack.data.root),
+        "api_url": stack.api_url,
+        "docs_url": f"{stack.api_url}/docs",
+        "node_url": stack.node_url,
+        "exchange_url": stack.exchange_url,
+        "members": [
+            {"role": each.role, "label": each.label, "name": each.name, "address": each.address}
+            for each in members
+        ],
+    }
+
+
+def _start(
+    data_dir: Path,
+    port: int,
+    epoch_seconds: int,
+    *,
+    seed: bool,
+    on_step: Callable[[str], None],
+    on_event: Callable[[ProcessEvent], None],
+) -> tuple[Stack, list[Member]]:
+    on_step("reading the program")
+    from api.seed import members_of, seed_market  # noqa: PLC0415
+    from api.stack.stack import Stack  # noqa: PLC0415
+
+    stack = Stack.start(
+        data_dir, api_port=port, epoch_seconds=epoch_seconds, on_step=on_step, on_event=on_event
+    )
+    try:
+        if seed:
+            seed_market(stack, on_step)
+        return stack, members_of(stack.keyring)
+    except BaseException:
+        stack.stop()
+        raise
+
+
+def _teller(as_json: bool) -> Callable[[ProcessEvent], None]:
+    def tell(event: ProcessEvent) -> None:
+        if as_json:
+            print_json({"event": event.what, "process": event.process, "pid": event.pid, "text": str(event)})
+        else:
+            errors.print(f"{time.strftime('%H:%M:%S')}  {escape(str(event))}")
+
+    return tell
+
+
+def _overview(stack: Stack, members: list[Member], data_dir: Path) -> Table:
+    table = Table(title="CARAT", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_row("API and its documentation", f"{stack.api_url}/docs")
+    table.add_row("Exchange", stack.exchange_url)
+    table.add_row("Node (JSON-RPC)", stack.node_url)
+    table.add_row("", "")
+    where = "" if data_dir == DEFAULT_DATA_DIR else f" --data-dir {data_dir}"
+    for member in members:
+        who = f"[bold]{member.role}[/bold]  {escape(member.name)}"
+        table.add_row(who, member.address, f".venv/bin/carat sign-in --label {member.label}{where}")
+    return table
+
+
+def _interrupt_at_first_signal() -> None:
+    """Let Ctrl-C and SIGTERM break off once; stopping is then not disturbed by another."""
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hear)
+    signal.signal(signal.SIGTERM, hear)
