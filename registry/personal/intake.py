@@ -120,7 +120,8 @@ class PointsIntake:
     Parameters
     ----------
     engine :
-        A database of its own (`registry.projection.store.open_engine`): a rebuild of the projection leaves it.
+        A database of its own (`registry.projection.store.open_engine`): a rebuild of the projection leaves
+        it alone.
     domain :
         Of the MicroCarat contract, which batches are signed for.
     """
@@ -173,8 +174,8 @@ class PointsIntake:
             batches = [_signed(row) for row in rows]
             result = close_epoch(epoch, batches, self._earned(session, batches), self._methods)
             _keep(session, result)
-            mine = col(BatchRow.batch_id).in_([row.batch_id for row in rows])
-            session.execute(update(BatchRow).where(mine).values(epoch=epoch))
+            mine = (col(BatchRow.epoch).is_(None), col(BatchRow.place) <= rows[-1].place)
+            session.execute(update(BatchRow).where(*mine).values(epoch=epoch))
             session.commit()
             self._closed[epoch] = result
             return result
@@ -284,7 +285,8 @@ class PointsIntake:
         row = session.get(ClosedRow, epoch)
         if row is None:
             raise PointsEpochRefused(reason="not closed", epoch=epoch)
-        balances = session.exec(select(BalanceRow).where(BalanceRow.epoch == epoch).order_by(col(BalanceRow.place)))
+        mine = select(BalanceRow).where(BalanceRow.epoch == epoch)
+        balances = session.exec(mine.order_by(col(BalanceRow.place)))
         earned = session.exec(select(EarnedRow).where(EarnedRow.epoch == epoch))
         result = EpochResult(
             epoch=epoch,

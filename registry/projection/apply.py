@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from chain.events import ChainEvent
-from chain.units import UnitId
+from chain.units import UnitId, UnitMalformed
 from registry.accounts import AccountKind
 from registry.projection import tables
 from registry.projection.changes import Changes, Key, Row
@@ -21,6 +21,7 @@ from registry.projection.tables import CASH, POINTS, POSITIONS_A_BLOCK, Table
 Handler: TypeAlias = Callable[[Changes, ChainEvent], None]
 
 ZERO_ACCOUNT: Final = "0x" + "0" * 40
+UNKNOWN_UNIT: Final = "unknown"
 _INT64_MAX: Final = 2**63 - 1
 _TEXT_MAX_CHARS: Final = 2_000
 
@@ -400,9 +401,18 @@ def _in_or_out(model: type[Table], sign: int) -> Handler:
     return handle
 
 
+def _settled_unit(value: int) -> str:
+    if value == 0:
+        return CASH  # a delta of cash alone
+    try:
+        return _unit(value)
+    except UnitMalformed:  # a chunk that can never close may name anything
+        return UNKNOWN_UNIT
+
+
 def _account_settled(changes: Changes, event: ChainEvent) -> None:
     args = event.args
-    unit = _unit(args["unitId"])
+    unit = _settled_unit(args["unitId"])
     _trading(changes, event, unit, args["quantityT"])
     _trading(changes, event, CASH, args["cashFen"])
     settlement = {
@@ -419,6 +429,11 @@ def _epoch_settled(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     row = {"epoch": args["epoch"], "tape_root": args["tapeRoot"], "chunks": args["chunks"]}
     changes.put(tables.Epoch, (args["epoch"],), {**row, **_source(event)})
+
+
+def _epoch_unwound(changes: Changes, event: ChainEvent) -> None:
+    unwinding = {"epoch": event.args["epoch"], "chunks_left": event.args["chunksLeft"]}
+    changes.append(tables.Unwinding, {**_happened(event), **unwinding})
 
 
 def _exit_requested(changes: Changes, event: ChainEvent) -> None:
@@ -517,6 +532,7 @@ HANDLERS: Final[Mapping[tuple[str, str], Handler]] = {
     ("Clearing", "CashWithdrawn"): _in_or_out(tables.Withdrawal, -1),
     ("Clearing", "AccountSettled"): _account_settled,
     ("Clearing", "EpochSettled"): _epoch_settled,
+    ("Clearing", "EpochUnwound"): _epoch_unwound,
     ("Clearing", "ExitRequested"): _exit_requested,
     ("Clearing", "AuthorityUpdated"): _nothing,
     ("MicroCarat", "ProviderAccredited"): _provider_accredited,

@@ -353,7 +353,7 @@ class ExitRequest(Sourced, table=True):
 
 
 class Settlement(Happening, table=True):
-    """What an epoch gave (+) to or took (-) from one account, in one unit and its cash."""
+    """What an epoch gave (+) to or took (-) from one account, in one unit and its cash; or `cash` alone."""
 
     __tablename__ = "settlements"
 
@@ -372,6 +372,15 @@ class Epoch(Sourced, table=True):
     epoch: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     tape_root: str = Field(sa_type=_HASH)
     chunks: int = Field(sa_type=BigInteger)
+
+
+class Unwinding(Happening, table=True):
+    """A chunk of an epoch that could not close was taken back; its settlements stand with opposite signs."""
+
+    __tablename__ = "unwindings"
+
+    epoch: int = Field(sa_type=BigInteger, index=True)
+    chunks_left: int = Field(sa_type=BigInteger)
 
 
 # People ----------------------------------------------------------------------------------------------------
