@@ -55,7 +55,7 @@ class ListInstrument:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A deposit that was seen on chain; `deposit_id` is its request id there, so it counts once."""
+    """A deposit that was seen on chain; `deposit_id` is its request id there: it counts once an account."""
 
     deposit_id: bytes
     account: bytes

@@ -72,7 +72,7 @@ from exchange.reports import (
     WithdrawalRequested,
 )
 from exchange.risk import needed
-from exchange.state import Epoch, State, Withdrawal
+from exchange.state import Epoch, State, Withdrawal, deposit_key
 from exchange.tape import tape_root
 
 
@@ -128,10 +128,11 @@ def _list_instrument(state: State, command: ListInstrument) -> list[Report]:
 
 
 def _credit(state: State, command: Credit) -> list[Report]:
-    known = state.deposits.get(command.deposit_id)
+    key = deposit_key(command.account, command.deposit_id)
+    known = state.deposits.get(key)
     if known is None:
         _require_amount(command.amount)
-        state.deposits[command.deposit_id] = command
+        state.deposits[key] = command
         state.ledger.credit(command.account, command.asset, command.amount)
     elif known != command:
         raise DepositIdReused(deposit_id="0x" + command.deposit_id.hex())
@@ -141,6 +142,9 @@ def _credit(state: State, command: Credit) -> list[Report]:
 def _request_withdrawal(state: State, command: RequestWithdrawal) -> list[Report]:
     known = state.withdrawals.get(command.withdrawal_id)
     if known is None:
+        # On chain deposits and withdrawals of a holder share their ids: Clearing would not release this one.
+        if deposit_key(command.account, command.withdrawal_id.rjust(32, b"\0")) in state.deposits:
+            raise WithdrawalIdReused(withdrawal_id=_uuid_text(command.withdrawal_id))
         _require_amount(command.amount)
         state.ledger.require(command.account, command.asset, command.amount)
         state.ledger.debit(command.account, command.asset, command.amount)

@@ -29,7 +29,7 @@ from typing import BinaryIO, Final
 from zlib import crc32
 
 from exchange.commands import Command
-from exchange.records import RecordMalformed, decode_all, encode_all
+from exchange.records import RecordMalformed, decode_all
 from exchange.refusals import JournalCorrupt, JournalForeign, JournalLocked, JournalUnavailable
 
 _FILE: Final = struct.Struct(">8sQ20s24s")
@@ -133,13 +133,11 @@ class Journal:
         self._file.seek(self._end)
         self._replayed = True
 
-    def append(self, commands: Sequence[Command]) -> None:
-        """Write one frame and wait until it is durable.
+    def append(self, records: Sequence[bytes]) -> None:
+        """Write the records of some commands as one frame and wait until it is durable.
 
         Raises
         ------
-        RecordMalformed :
-            A command does not fit its record; nothing was written.
         JournalUnavailable :
             The disk failed. What it holds now is unknown, so this journal takes nothing more; a new start
             reads what became durable.
@@ -147,10 +145,10 @@ class Journal:
         assert self._replayed, "appended before the replay came to its end"
         if self._failed is not None:
             raise JournalUnavailable(reason=self._failed)
-        payload = encode_all(commands)
+        payload = b"".join(records)
         assert 0 < len(payload) <= PAYLOAD_BYTES_MAX, "a frame of no commands, or of far too many"
         number = self.frames + 1
-        head = _frame_head(number, len(commands), payload, self.last_hash)
+        head = _frame_head(number, len(records), payload, self.last_hash)
         try:
             _write_all(self._file.fileno(), head + payload + _TAIL)
             os.fdatasync(self._file.fileno())

@@ -10,7 +10,7 @@
     ├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
     │                     WaitedTooLong
     └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
-                          JournalBehindChain, ExchangeUnreachable
+                          JournalBehindChain, ChainBehindJournal, ChainDisagrees, ExchangeUnreachable
 """
 
 from __future__ import annotations
@@ -155,6 +155,14 @@ class JournalUnavailable(Refusal):
 
 class JournalBehindChain(Refusal):
     """The chain has settled epochs that the journal does not know."""
+
+
+class ChainBehindJournal(Refusal):
+    """The chain ends before the block up to which the journal has read it."""
+
+
+class ChainDisagrees(Refusal):
+    """Something happened in Clearing that the exchange did not ask for."""
 
 
 class ExchangeUnreachable(Refusal):

@@ -47,6 +47,11 @@ class Withdrawal:
     tx_hash: bytes = b""
 
 
+def deposit_key(account: bytes, deposit_id: bytes) -> bytes:
+    """Return what names a deposit: two accounts may use one id."""
+    return account + deposit_id
+
+
 @dataclass(slots=True)
 class State:
     """The exchange at one moment. Only `exchange.engine` changes it."""
@@ -58,6 +63,7 @@ class State:
     trades: list[Trade] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     deposits: dict[bytes, Credit] = field(default_factory=dict)
+    """By `deposit_key`."""
     withdrawals: dict[bytes, Withdrawal] = field(default_factory=dict)
     settled_epoch: int = 0
     chain_block: int = -1
@@ -107,7 +113,7 @@ def _canonical(state: State) -> Iterator[object]:
     yield from state.orders.values()
     yield from state.trades
     yield from state.epochs
-    yield from (state.deposits[deposit_id] for deposit_id in sorted(state.deposits))
+    yield from (state.deposits[key] for key in sorted(state.deposits))
     yield from (state.withdrawals[withdrawal_id] for withdrawal_id in sorted(state.withdrawals))
 
 

@@ -1,0 +1,147 @@
+"""`python -m exchange`: the exchange as a process.
+
+    python -m exchange --data DIR --port P --chain-url URL [--epoch-seconds N]
+
+Reads DIR/deployment.json and DIR/keys.json (passphrase in CARAT_PASSPHRASE), keeps its journal under
+DIR/exchange, and prints `ready http://127.0.0.1:PORT` when it serves. SIGTERM and SIGINT stop it cleanly.
+What cannot work is said on standard error as `error: ...`, with exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from chain.deployment import Deployment
+from chain.keys import Keyring
+from chain.refusals import ChainUnreachable, Refusal
+from exchange.chain_port import ChainPort
+from exchange.clearing import ClearingDesk
+from exchange.commands import CloseEpoch
+from exchange.gateway import create_app
+from exchange.journal import Identity, Journal
+from exchange.refusals import JournalBehindChain
+from exchange.sequencer import Sequencer
+from exchange.streaming import Stream
+
+GATEWAY_LABEL = "exchange-gateway"
+"""Names the secret that the API shares (`Keyring.secret`)."""
+
+SIGNER_LABEL = "exchange"
+"""Names the key that holds the role EXCHANGE on chain."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until a signal comes; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        asyncio.run(serve(options.data, options.port, options.chain_url, options.epoch_seconds))
+    except (Refusal, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
+        return 2
+    return 0
+
+
+async def serve(data: Path, port: int, chain_url: str, epoch_s: float) -> None:
+    """Open everything, serve, and close everything.
+
+    Raises
+    ------
+    Refusal :
+        DeploymentMissing, KeyringLocked, JournalLocked, JournalForeign, JournalCorrupt, JournalBehindChain.
+    """
+    deployment = Deployment.load(data / "deployment.json")
+    keyring = Keyring.open(data / "keys.json", os.environ.get("CARAT_PASSPHRASE", ""))
+    clearing = bytes.fromhex(deployment.addresses["Clearing"][2:])
+    journal = Journal.open(data / "exchange" / "journal", Identity(deployment.chain_id, clearing))
+    sequencer = Sequencer(journal)
+    try:
+        sequencer.replay()
+        gc.freeze()  # the replayed state lives for good: collecting it again and again would halve the speed
+        gc.set_threshold(50_000, 20, 100)
+        chain = ChainPort(chain_url, deployment, keyring.signer(SIGNER_LABEL))
+        await _require_history(sequencer, chain)
+        desk = ClearingDesk(sequencer, chain, deployment.block)
+        app = create_app(sequencer, desk, Stream(sequencer), keyring.secret(GATEWAY_LABEL).hex())
+        listener = socket.create_server(("127.0.0.1", port))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(sequencer.run()),
+                tasks.create_task(desk.run()),
+                tasks.create_task(_close_epochs(sequencer, desk, epoch_s)),
+            ]
+            await _serve_http(_Server(config), listener)
+            for task in running:
+                task.cancel()
+    finally:
+        sequencer.close()
+
+
+async def _require_history(sequencer: Sequencer, chain: ChainPort) -> None:
+    """Refuse to trade on a journal that lost epochs which the chain has settled."""
+    try:
+        settled, _ = await asyncio.to_thread(chain.progress)
+    except ChainUnreachable:
+        return  # the desk asks again before it sends anything
+    closed = len(sequencer.state.epochs)
+    if settled > closed:
+        raise JournalBehindChain(settled_epoch=settled, closed_epochs=closed)
+
+
+async def _close_epochs(sequencer: Sequencer, desk: ClearingDesk, epoch_s: float) -> None:
+    """Close the epoch every so often; 0 means on demand only."""
+    while epoch_s > 0:
+        await asyncio.sleep(epoch_s)
+        state = sequencer.state
+        if len(state.trades) > state.committed_trades:
+            await sequencer.submit([CloseEpoch(state.open_epoch, sequencer.now_us())])
+            desk.kick()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and leaves the signals to `_serve_http`: uvicorn would raise them again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            print(f"ready http://{host}:{port}", flush=True)  # noqa: T201 - the supervisor waits for it
+
+
+async def _serve_http(server: _Server, listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    await server.serve(sockets=[listener])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m exchange", description="The exchange, as a process.")
+    parser.add_argument("--data", type=Path, required=True, help="the stack's data directory")
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
+    parser.add_argument("--chain-url", required=True, help="JSON-RPC address of the chain")
+    parser.add_argument(
+        "--epoch-seconds", type=float, default=0.0, help="close an epoch this often; 0: on demand"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
