@@ -74,13 +74,17 @@ BATCHES: list[list[Command]] = [
 ]
 
 
+def records(batch: list[Command]) -> list[bytes]:
+    return [encode(command) for command in batch]
+
+
 def written(path: Path, batches: list[list[Command]] = BATCHES) -> list[int]:
     """Write a journal and return where its header and each frame end."""
     ends = [FILE_HEAD_BYTES]
     journal = Journal.open(path, IDENTITY)
     assert list(journal.replay()) == []
     for batch in batches:
-        journal.append(batch)
+        journal.append(records(batch))
         ends.append(path.stat().st_size)
     journal.close()
     return ends
@@ -109,7 +113,7 @@ def test_it_goes_on_after_a_replay_under_the_same_chain(tmp_path: Path) -> None:
     written(path, BATCHES[:2])
     journal = Journal.open(path, IDENTITY)
     list(journal.replay())
-    journal.append(BATCHES[2])
+    journal.append(records(BATCHES[2]))
     journal.close()
     written(whole)
     assert path.read_bytes() == whole.read_bytes()
@@ -127,7 +131,7 @@ def test_a_file_truncated_anywhere_keeps_its_whole_frames_and_goes_on(tmp_path: 
         assert list(journal.replay()) == BATCHES[:whole]
         assert path.stat().st_size == ends[whole]
         for batch in BATCHES[whole:]:
-            journal.append(batch)
+            journal.append(records(batch))
         journal.close()
         assert path.read_bytes() == content
 
@@ -232,7 +236,7 @@ def test_after_a_disk_error_nothing_more_is_taken(
     path = tmp_path / "journal"
     journal = Journal.open(path, IDENTITY)
     list(journal.replay())
-    journal.append(BATCHES[0])
+    journal.append(records(BATCHES[0]))
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -240,9 +244,9 @@ def test_after_a_disk_error_nothing_more_is_taken(
     with monkeypatch.context() as patch:
         patch.setattr(journal_module.os, broken, fail)
         with pytest.raises(JournalUnavailable) as refusal:
-            journal.append(BATCHES[1])
+            journal.append(records(BATCHES[1]))
     assert refusal.value.facts == {"reason": "No space left on device"}
     with pytest.raises(JournalUnavailable):
-        journal.append(BATCHES[2])
+        journal.append(records(BATCHES[2]))
     journal.close()
     assert replayed(path)[0] == BATCHES[0]

@@ -121,6 +121,10 @@ REFUSED: dict[str, tuple[Callable[[World], object], Refusal]] = {
         lambda w: w.withdraw(ANNA, CASH, 8, name=3),
         refusals.WithdrawalIdReused(withdrawal_id="00000000-0000-0000-0000-000000000003"),
     ),
+    "a withdrawal with the id of the account's own deposit": (
+        lambda w: w.withdraw(ANNA, CASH, 8, name=1),
+        refusals.WithdrawalIdReused(withdrawal_id="00000000-0000-0000-0000-000000000001"),
+    ),
     "releasing a withdrawal that nobody asked for": (
         lambda w: w.do(WithdrawalReleased(order_id(9), 1, bytes(32))),
         refusals.WithdrawalUnknown(withdrawal_id="00000000-0000-0000-0000-000000000009"),
