@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import keys, projection, sign_in, up
+from api.cli import audit, keys, projection, replay, scenario, sign_in, up
 
 app = typer.Typer(
     name="carat",
@@ -15,9 +15,18 @@ app = typer.Typer(
 )
 
 app.command("up")(up.up)
+app.command("audit")(audit.audit)
 app.command("keys")(keys.keys)
 app.command("sign-in")(sign_in.sign_in)
 
 _projection = typer.Typer(help="The registry's tables.", no_args_is_help=True)
 _projection.command("rebuild")(projection.rebuild)
 app.add_typer(_projection, name="projection")
+
+_scenario = typer.Typer(help="Markets on one page.", no_args_is_help=True)
+_scenario.command("run")(scenario.run)
+app.add_typer(_scenario, name="scenario")
+
+_replay = typer.Typer(help="Published years of real markets.", no_args_is_help=True)
+_replay.command("eu-ets")(replay.eu_ets)
+app.add_typer(_replay, name="replay")

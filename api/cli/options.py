@@ -10,6 +10,12 @@ import typer
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="CARAT_DATA_DIR", help="Where the stack keeps its state.")
 ]
+FreshDataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Keep the run's state here; an empty or new directory.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
 DEFAULT_DATA_DIR = Path(".state")

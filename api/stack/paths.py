@@ -8,6 +8,7 @@ evidence/           content-addressed files
 exchange/           the journal
 projection.sqlite   the registry's tables: may be dropped and rebuilt
 stack.json          addresses and pids of the processes
+seed.json           that the market was seeded
 logs/               what the processes say
 """
 
@@ -59,6 +60,11 @@ class DataDirectory:
         return self.root / "exchange"
 
     @property
+    def journal(self) -> Path:
+        """Every command that the exchange took."""
+        return self.exchange / "journal"
+
+    @property
     def evidence(self) -> Path:
         """The evidence files."""
         return self.root / "evidence"
@@ -77,6 +83,11 @@ class DataDirectory:
     def stack(self) -> Path:
         """What runs here, and at which addresses it is found."""
         return self.root / "stack.json"
+
+    @property
+    def seed(self) -> Path:
+        """That the market was seeded, and when."""
+        return self.root / "seed.json"
 
     @property
     def lock(self) -> Path:

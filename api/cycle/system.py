@@ -1,0 +1,116 @@
+"""A fresh system for one story: node, exchange and stores in a directory of their own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.audit.report import AuditReport
+from api.audit.run import AuditedStores, audit
+from api.cycle.market import Market
+from api.cycle.plan import CyclePlan
+from api.stack.stack import Stack
+from chain.refusals import Refusal
+from chain.transactor import with_patience
+from registry.evidence import EvidenceStore
+from registry.projection.store import Projection, identity_of, open_engine
+
+_PATIENCE_S = 60.0
+_BEFORE_THE_FIRST_CYCLE_S = 3_600
+
+
+class DataDirectoryNotFresh(Refusal):
+    """A scenario or replay runs on a fresh data directory; this one holds something."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreshSystem:
+    """A running system on which one story is told, and the stores to read it from afterwards."""
+
+    stack: Stack
+    market: Market
+    started_s: float
+
+    def audit(self) -> AuditReport:
+        """Bring the projection to the head and compare everything with everything."""
+        stores = AuditedStores(
+            self.market.transactor, self.projection(), self.market.evidence, self.stack.data.journal
+        )
+        return audit(stores, lambda step: self.market.on_progress(f"audit: {step}", 1))
+
+    def projection(self) -> Projection:
+        """Return the stored projection."""
+        engine = open_engine(f"sqlite:///{self.stack.data.projection}")
+        return Projection(engine, identity_of(self.stack.deployment))
+
+    def transactions(self) -> int:
+        """Return how many transactions the chain holds, everyone's, the deployment's too."""
+        rpc = self.market.transactor.rpc
+        head = with_patience(lambda: int(rpc.call("eth_blockNumber"), 16), _PATIENCE_S)
+        calls = [("eth_getBlockTransactionCountByNumber", [hex(block)]) for block in range(1, head + 1)]
+        counts = with_patience(lambda: rpc.batch(calls), _PATIENCE_S)
+        return sum(int(count, 16) for count in counts)
+
+    def seconds(self) -> int:
+        """Return how long this system has run, whole seconds rounded up."""
+        return int(time.monotonic() - self.started_s) + 1
+
+
+@contextmanager
+def fresh_system(
+    run: str,
+    plans: Sequence[CyclePlan],
+    data_dir: Path | None,
+    on_step: Callable[[str], None],
+    on_progress: Callable[[str, int], None],
+) -> Iterator[FreshSystem]:
+    """Start node and exchange for one story, the chain's clock at its beginning.
+
+    Parameters
+    ----------
+    data_dir :
+        Where the state goes and stays; None for a temporary directory that is removed afterwards.
+
+    Raises
+    ------
+    DataDirectoryNotFresh :
+        `data_dir` holds something already.
+    """
+    started_s = time.monotonic()
+    keep = data_dir is not None
+    root = data_dir if data_dir is not None else Path(tempfile.mkdtemp(prefix="carat-"))
+    if keep and root.exists() and any(root.iterdir()):
+        raise DataDirectoryNotFresh(data_dir=str(root))
+    try:
+        genesis_utc = min(plan.starts_utc for plan in plans) - _BEFORE_THE_FIRST_CYCLE_S
+        with Stack.start(
+            root,
+            with_api=False,
+            test_methods=True,
+            genesis_time_utc=genesis_utc,
+            epoch_seconds=0,
+            on_step=on_step,
+        ) as stack:
+            market = Market(
+                run=run,
+                keyring=stack.keyring,
+                transactor=stack.transactor(),
+                exchange=stack.exchange_client(),
+                evidence=EvidenceStore(stack.data.evidence),
+                on_progress=on_progress,
+            )
+            yield FreshSystem(stack, market, started_s)
+    finally:
+        if not keep:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def result_of(report: AuditReport, **facts: Any) -> dict[str, Any]:
+    """Return a story's result for machines, its audit last."""
+    return {**facts, "audit": report.as_json()}
