@@ -27,6 +27,8 @@ def main() -> None:
         print_refusal(refusal, as_json="--json" in sys.argv)
         sys.exit(2)
     except OSError as error:
-        refusal = SystemRefused(reason=error.strerror or str(error), path=str(error.filename or ""))
-        print_refusal(refusal, as_json="--json" in sys.argv)
+        reason = error.strerror or str(error)
+        print_refusal(
+            SystemRefused(reason=reason, path=str(error.filename or "")), as_json="--json" in sys.argv
+        )
         sys.exit(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -25,14 +25,6 @@ class WhoMissing(Refusal):
     """Say who signs in: by --role or by --label."""
 
 
-class ApiUnreachable(Refusal):
-    """The API does not answer; `carat up` starts it."""
-
-
-class ApiRefused(Refusal):
-    """The API refuses to let this key in."""
-
-
 def sign_in(
     role: Annotated[str | None, typer.Option(help="A role of the seeded market: its first member.")] = None,
     label: Annotated[str | None, typer.Option(help="A key's name, as `carat keys` shows it.")] = None,
@@ -48,7 +40,11 @@ def sign_in(
         raise WhoMissing(role=role or "", label=label or "")
     url = require_url(data_dir, "api")
     keyring = require_keyring(data_dir)
-    answer = _sign_in(url, keyring, label or _label_of(role or "", keyring))
+    signer = keyring.signer(label or _label_of(role or "", keyring))
+    from api.client import ApiClient  # noqa: PLC0415
+
+    with ApiClient(url) as api:
+        answer = api.token(signer)
     if as_json:
         print_json(answer)
         return
@@ -65,24 +61,3 @@ def _label_of(role: str, keyring: Keyring) -> str:
         if member.role == role:
             return member.label
     raise RoleUnknown(role=role, roles=" ".join(dict.fromkeys(member.role for member in members)))
-
-
-def _sign_in(url: str, keyring: Keyring, label: str) -> dict[str, Any]:
-    import httpx  # noqa: PLC0415
-
-    signer = keyring.signer(label)
-    try:
-        with httpx.Client(base_url=url, timeout=30) as api:
-            proposal = _answer(api.post("/sign-in/nonce", json={"address": signer.address}))
-            signature = "0x" + signer.sign_text(proposal["message"]).hex()
-            message = {"message": proposal["message"], "signature": signature}
-            return _answer(api.post("/sign-in", json=message))
-    except httpx.TransportError as error:
-        raise ApiUnreachable(url=url, reason=type(error).__name__) from error
-
-
-def _answer(response: Any) -> dict[str, Any]:
-    document: dict[str, Any] = response.json()
-    if response.is_error:
-        raise ApiRefused(status=response.status_code, reason=str(document.get("code", ""))[:100])
-    return document

@@ -10,10 +10,9 @@ from chain.transactor import Act
 
 
 def do_each(market: Market, acts: Sequence[Act]) -> None:
-    """Do acts in order; one that an earlier, broken-off run did is passed over.
+    """Do acts in order; the contracts answer what an earlier, broken-off run did with silence.
 
-    Most contracts answer a repetition with silence. A deposit cannot, because its transfer would have
-    happened; it is refused by its own id with the very content that was recorded.
+    A claim of points they refuse as done, which is passed over.
 
     Raises
     ------
@@ -21,11 +20,5 @@ def do_each(market: Market, acts: Sequence[Act]) -> None:
         Any other.
     """
     for outcome in market.transactor.send_all(acts):
-        if isinstance(outcome, Refusal) and not _says_done(outcome):
+        if isinstance(outcome, Refusal) and outcome.code != "MicroCaratAlreadyClaimed":
             raise outcome
-
-
-def _says_done(refusal: Refusal) -> bool:
-    if refusal.code == "RequestIdReused":
-        return refusal.facts["recorded"] == refusal.facts["given"]
-    return refusal.code == "MicroCaratAlreadyClaimed"

@@ -31,10 +31,10 @@ _LAST_MOMENT_UTC: Final = 2**40
 _REDUCTIONS_T: Final = {"baseline_t": 12_000, "project_t": 1_500, "leakage_t": 500}
 
 
-def period_of(market: Market) -> int:
-    """Return the year in which this chain was set up: the same at every start."""
+def founded_utc(market: Market) -> int:
+    """Return when this chain's contracts were set up, unix seconds: the same at every start."""
     block = market.transactor.rpc.call("eth_getBlockByNumber", hex(market.transactor.deployment.block), False)
-    return datetime.fromtimestamp(int(block["timestamp"], 16), UTC).year
+    return int(block["timestamp"], 16)
 
 
 def open_accounts(market: Market) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from api.stack.paths import DataDirectory
 from chain.deployment import Deployment
 from chain.events import EventReader
@@ -10,6 +12,8 @@ from chain.rpc import ChainRpc
 from chain.transactor import Transactor
 from exchange.client import ExchangeClient
 from registry.evidence import EvidenceStore
+
+_EXCHANGE_SECRET: Final = "exchange-gateway"  # noqa: S105 - the name in the keyring, not the secret
 
 
 class StackHandle:
@@ -45,4 +49,4 @@ class StackHandle:
 
     def exchange_client(self) -> ExchangeClient:
         """Return a new connection to the exchange."""
-        raise NotImplementedError
+        return ExchangeClient(self.exchange_url, self.keyring.secret(_EXCHANGE_SECRET).hex())
