@@ -113,17 +113,22 @@ class World:
         return report_id
 
     def signed_statement(
-        self, entity: Account, verified_t: int, period: int = PERIOD, **changes: Any
+        self,
+        entity: Account,
+        verified_t: int,
+        period: int = PERIOD,
+        key: LocalAccount | None = None,
+        **changes: Any,
     ) -> tuple[tuple, bytes]:
-        """A filed report and the statement on it, with its signature. `changes` to the statement, by name."""
+        """A filed report and the statement on it, signed by `key`. `changes` to the statement, by name."""
         statement = {
             "statementId": fresh_id(), "reportId": ZERO, "entity": entity.address, "period": period,
-            "evidenceRoot": root_of("evidence"), "verifiedT": verified_t, "documentHash": root_of("statement"),
-            "verifier": self.verifier.address,
+            "evidenceRoot": root_of("evidence"), "verifiedT": verified_t,
+            "documentHash": root_of("statement"), "verifier": self.verifier.address,
         } | changes  # fmt: skip
         if statement["reportId"] == ZERO:
             statement["reportId"] = self.file_report(entity, period)
-        return tuple(statement.values()), self.sign("EmissionStatement", statement, self.verifier)
+        return tuple(statement.values()), self.sign("EmissionStatement", statement, key or self.verifier)
 
     def signed_reduction(self, **changes: Any) -> tuple[tuple, bytes]:
         statement = {
@@ -182,12 +187,13 @@ class World:
 _FIELDS = {
     "EmissionStatement": [
         ("bytes32", "statementId"), ("bytes32", "reportId"), ("address", "entity"), ("uint16", "period"),
-        ("bytes32", "evidenceRoot"), ("uint256", "verifiedT"), ("bytes32", "documentHash"), ("address", "verifier"),
+        ("bytes32", "evidenceRoot"), ("uint256", "verifiedT"), ("bytes32", "documentHash"),
+        ("address", "verifier"),
     ],
     "ReductionStatement": [
         ("bytes32", "statementId"), ("uint32", "projectId"), ("uint16", "vintage"), ("uint32", "batch"),
-        ("bytes32", "evidenceRoot"), ("uint256", "baselineT"), ("uint256", "projectT"), ("uint256", "leakageT"),
-        ("bytes32", "documentHash"), ("address", "verifier"),
+        ("bytes32", "evidenceRoot"), ("uint256", "baselineT"), ("uint256", "projectT"),
+        ("uint256", "leakageT"), ("bytes32", "documentHash"), ("address", "verifier"),
     ],
 }  # fmt: skip
 
@@ -246,7 +252,7 @@ def _artifact(name: str) -> dict[str, Any]:
 
 
 def refusal(function: ContractTx, *args: Any, by: Account) -> tuple[str, dict[str, Any]]:
-    """Ask the node what a transaction would be refused with: the error's name and its facts, decoded by its ABI."""
+    """Ask the node what a transaction would be refused with: the error's name and facts, by its ABI."""
     transaction = {"from": by.address, "to": function._address, "data": function.encode_input(*args)}
     answer = web3.provider.make_request("eth_call", [transaction, "latest"])
     assert "error" in answer, f"not refused: {answer}"

@@ -78,20 +78,14 @@ def test_another_statement_under_a_used_id_is_refused(open_period: World) -> Non
 
 
 def test_an_unaccredited_verifier_is_refused(open_period: World) -> None:
-    statement, _ = open_period.signed_statement(open_period.firm, 10, verifier=ROGUE.address)
-    message = dict(zip(("statementId", "reportId", "entity", "period", "evidenceRoot", "verifiedT", "documentHash",
-                        "verifier"), statement, strict=True))  # fmt: skip
-    signature = open_period.sign("EmissionStatement", message, ROGUE)
-    got = accept(open_period, statement, signature)
+    statement = open_period.signed_statement(open_period.firm, 10, key=ROGUE, verifier=ROGUE.address)
+    got = accept(open_period, *statement)
     assert got == refused("VerificationVerifierUnaccredited", verifier=ROGUE.address)
 
 
 def test_a_signature_by_somebody_else_is_refused_with_who_signed(open_period: World) -> None:
-    statement, _ = open_period.signed_statement(open_period.firm, 10)
-    message = dict(zip(("statementId", "reportId", "entity", "period", "evidenceRoot", "verifiedT", "documentHash",
-                        "verifier"), statement, strict=True))  # fmt: skip
-    signature = open_period.sign("EmissionStatement", message, ROGUE)
-    got = accept(open_period, statement, signature)
+    statement = open_period.signed_statement(open_period.firm, 10, key=ROGUE)
+    got = accept(open_period, *statement)
     claimed = open_period.verifier.address
     assert got == refused("VerificationSignatureInvalid", claimed=claimed, recovered=ROGUE.address)
 

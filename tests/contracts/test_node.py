@@ -1,0 +1,39 @@
+"""What brownie sees of our own node: reasons of refused transactions by trace, time, undone blocks."""
+
+import brownie
+from brownie.exceptions import VirtualMachineError
+from carat_world import World, allowance, fresh_id
+
+
+def test_a_refused_transaction_is_mined_with_its_typed_reason(world: World) -> None:
+    """The reason comes out of `debug_traceTransaction`, through two contracts."""
+    world.publish()
+    world.allocate(world.firm, 10)
+    world.verify(world.firm, 20)
+    act = (2026, allowance(), 11, fresh_id())
+    try:
+        world.compliance.surrender(*act, {"from": world.firm})
+    except VirtualMachineError as error:
+        assert (
+            error.revert_msg
+            == f"LedgerInsufficientHolding: {world.firm.address.lower()}, {allowance()}, 10, 11"
+        )
+        receipt = brownie.chain.get_transaction(error.txid)
+    assert receipt.status == 0
+    assert world.obligation(world.firm)["surrenderedT"] == 0
+    assert [call["function"] for call in receipt.subcalls if call["op"] == "CALL"] == [
+        "retire(address,uint256,uint256,bytes32)"
+    ]
+
+
+def test_time_passes_when_it_is_told_to(world: World) -> None:
+    before = brownie.chain.time()
+    brownie.chain.sleep(1_000)
+    brownie.chain.mine()
+    assert brownie.chain[-1].timestamp >= before + 1_000
+
+
+def test_a_block_can_be_undone(world: World) -> None:
+    world.give_cash(world.firm, 5)
+    brownie.chain.undo()
+    assert world.cash.balanceOf(world.firm) == 0
