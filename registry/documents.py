@@ -11,11 +11,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+import orjson
+
 from registry.refusals import DocumentMalformed
 
 Json: TypeAlias = bool | int | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 _SIZE_MAX_BYTES: Final = 32 * 1024 * 1024
+_DEPTH_MAX: Final = 64
 
 
 def canonical(value: Json) -> bytes:
@@ -24,9 +27,9 @@ def canonical(value: Json) -> bytes:
     Raises
     ------
     DocumentMalformed :
-        A float, a key that is no text, or text that is no UTF-8.
+        A float, a key that is no text, text that is no UTF-8, or more than 64 levels.
     """
-    _refuse_floats(value)
+    _check(value)
     try:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return text.encode("utf-8")
@@ -39,7 +42,8 @@ def parse(content: bytes) -> Any:
     if len(content) > _SIZE_MAX_BYTES:
         raise DocumentMalformed(reason="too large", size=len(content), size_max=_SIZE_MAX_BYTES)
     try:
-        value = json.loads(content.decode("utf-8"))
+        orjson.loads(content)  # bounds the nesting, which the next reader does by the stack's end
+        value = json.loads(content)
         spelled = canonical(value)
     except (ValueError, RecursionError) as error:
         raise DocumentMalformed(reason=str(error)[:200]) from error
@@ -79,17 +83,19 @@ def hex32(value: bytes | str) -> str:
     return "0x" + bytes32(value).hex()
 
 
-def _refuse_floats(value: Json) -> None:
+def _check(value: Json) -> None:
     # An explicit stack: a hostile nesting must not exhaust ours.
-    rest: list[object] = [value]
+    rest: list[tuple[object, int]] = [(value, 0)]
     while rest:
-        part = rest.pop()
+        part, depth = rest.pop()
+        if depth > _DEPTH_MAX:
+            raise DocumentMalformed(reason="too deep", depth_max=_DEPTH_MAX)
         if isinstance(part, float):
             raise DocumentMalformed(reason="a float is no quantity", given=str(part))
         if isinstance(part, Mapping):
             for key in part:
                 if not isinstance(key, str):
                     raise DocumentMalformed(reason="a key must be text", given=str(key)[:80])
-            rest.extend(part.values())
+            rest.extend((item, depth + 1) for item in part.values())
         elif isinstance(part, (list, tuple)):
-            rest.extend(part)
+            rest.extend((item, depth + 1) for item in part)
