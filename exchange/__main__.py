@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from chain.deployment import Deployment
 from chain.keys import Keyring
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until a signal comes; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        asyncio.run(serve(options.data, options.port, options.chain_url, options.epoch_seconds))
+        uvloop.run(serve(options.data, options.port, options.chain_url, options.epoch_seconds))
     except (Refusal, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
         return 2
@@ -74,6 +75,8 @@ async def serve(data: Path, port: int, chain_url: str, epoch_s: float) -> None:
         desk = ClearingDesk(sequencer, chain, deployment.block)
         app = create_app(sequencer, desk, Stream(sequencer), keyring.secret(GATEWAY_LABEL).hex())
         listener = socket.create_server(("127.0.0.1", port))
+        # Every connection inherits it; without it an answer waits 40 ms for the other side to acknowledge.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
         )

@@ -95,7 +95,7 @@ def parse_command(body: object, now_us: int) -> Command:
     Parameters
     ----------
     body :
-        `{"command": "PlaceOrder", ...}`: see docs/spec/04-exchange.md. Only what clients may say: deposits and
+        `{"command": "PlaceOrder", ...}`: docs/spec/04-exchange.md. Only what clients may say: deposits and
         settlements come from the chain alone.
     now_us :
         The sequencer's time, put into the command.
