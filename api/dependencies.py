@@ -52,7 +52,7 @@ NowDep = Annotated[int, Depends(now_utc)]
 
 def session_of(services: ServicesDep) -> Iterator[Session]:
     """Give a reading session of the projection for one request."""
-    with services.session() as session:
+    with services.projection.session() as session:
         yield session
 
 
@@ -71,7 +71,7 @@ def signed_in(
             raise TokenMalformed(reason="not `Bearer` and a token")
         raise TokenMissing()
     token = services.sign_in.tokens.read(credentials.credentials, now)
-    return Principal(token.account, services.role_of(token.account))
+    return Principal(token.account, services.roles.role_of(token.account))
 
 
 class RoleCheck:

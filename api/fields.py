@@ -7,11 +7,13 @@ exchange. Integers are strict (no text, no float, no boolean) and fit 63 bits, w
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from eth_utils.address import to_checksum_address
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chain.ids import request_id
 from chain.units import UnitId
 
 INT63_MAX: Final = 2**63 - 1
@@ -63,8 +65,11 @@ SignedTransactionHex = Annotated[
 # The same values where they stand in a path or a query: text there, so not strict.
 AddressPath = Annotated[str, Path(pattern=_ADDRESS), AfterValidator(to_checksum_address)]
 UnitPath = Annotated[str, Path(pattern=_UNIT, max_length=32), AfterValidator(_known_form)]
+UnitQuery = Annotated[str | None, Query(pattern=_UNIT, max_length=32)]
 YearPath = Annotated[int, Path(ge=1, le=65_535)]
+NumberPath = Annotated[int, Path(ge=1, le=2**32 - 1)]
 EpochPath = Annotated[int, Path(ge=1, le=INT63_MAX)]
+HashPath = Annotated[str, Path(pattern=r"^0x[0-9a-f]{64}$")]
 Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 YearQuery = Annotated[int | None, Query(ge=1, le=65_535)]
 AddressQuery = Annotated[str | None, Query(pattern=_ADDRESS)]
@@ -73,3 +78,8 @@ AddressQuery = Annotated[str | None, Query(pattern=_ADDRESS)]
 def example(value: dict[str, Any]) -> ConfigDict:
     """Return the model settings that show `value` in the OpenAPI document."""
     return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+def request_text(name: UUID) -> str:
+    """Return the text under which the chain knows the act that the client called `name`."""
+    return "0x" + request_id(name).hex()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-from sqlmodel import Session
-
+from api.auth.book import RoleBook
 from api.auth.nonces import Nonces
-from api.auth.roles import Role
 from api.auth.sign_in import SignIn
 from api.auth.tokens import Tokens
 from api.indexer import Indexer
 from api.relay import Relay
 from api.settings import Settings
+from chain.deployment import Deployment
+from chain.events import EventReader
 from chain.keys import Keyring
+from chain.refusals import Refusal
+from chain.rpc import ChainRpc
 from chain.transactor import Transactor
+from exchange.client import ExchangeClient
+from registry.evidence import EvidenceStore
+from registry.personal.intake import PointsIntake
+from registry.projection.store import Projection, identity_of, open_engine
+from registry.signing import Domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,79 @@ class Services:
     """Everything that routes use."""
 
     settings: Settings
-    engine: Engine
     transactor: Transactor
+    projection: Projection
     indexer: Indexer
     relay: Relay
     sign_in: SignIn
+    roles: RoleBook
+    evidence: EvidenceStore
+    intake: PointsIntake
+    exchange: ExchangeClient
+    streams: asyncio.Semaphore
+
+    def head_block(self) -> int:
+        """Return the number of the chain's newest block; raises ChainUnreachable."""
+        return int(self.transactor.rpc.call("eth_blockNumber"), 16)
+
+    def close(self) -> None:
+        """Stop following the chain and let all connections go."""
+        self.indexer.stop()
+        self.exchange.close()
+        self.projection.engine.dispose()
+
+    def exchange_answers(self) -> bool:
+        """Say whether the exchange is there."""
+        try:
+            self.exchange.health()
+        except Refusal:
+            return False
+        return True
+
+
+def build_services(settings: Settings) -> Services:
+    """Wire the services of one process; nothing is started yet.
+
+    Raises
+    ------
+    KeyringLocked, DeploymentMissing :
+        The stack was not set up in this data directory, or the passphrase is not its own.
+    ProjectionRefused :
+        The database holds another deployment's tables.
+    """
+    keyring = Keyring.open(settings.keyring_path, settings.passphrase.get_secret_value())
+    deployment = Deployment.load(settings.deployment_path)
+    rpc = ChainRpc(settings.chain_url, timeout_s=settings.chain_patience_s)
+    transactor = Transactor(rpc, deployment, patience_s=settings.chain_patience_s)
+    projection = Projection(open_engine(settings.projection_url), identity_of(deployment))
+    reader = EventReader(rpc, deployment)
+
+    def catch_up() -> int:
+        projection.catch_up(reader)
+        return projection.block()
+
+    indexer = Indexer(catch_up, settings.indexer_interval_s)
+    sign_in = SignIn(
+        domain=settings.domain,
+        uri=settings.public_url,
+        chain_id=deployment.chain_id,
+        nonces=Nonces(keyring.secret("nonce"), settings.nonce_ttl_s, settings.nonces_max),
+        tokens=Tokens(keyring.secret("token"), settings.domain, settings.token_ttl_s),
+    )
+    return Services(
+        settings=settings,
+        transactor=transactor,
+        projection=projection,
+        indexer=indexer,
+        relay=Relay(transactor, indexer, settings.chain_patience_s),
+        sign_in=sign_in,
+        roles=RoleBook(projection, transactor),
+        evidence=EvidenceStore(settings.evidence_dir),
+        intake=PointsIntake(
+            open_engine(settings.points_url), Domain(deployment.chain_id, deployment.addresses["MicroCarat"])
+        ),
+        exchange=ExchangeClient(
+            settings.exchange_url, keyring.secret("exchange-gateway").hex(), settings.exchange_timeout_s
+        ),
+        streams=asyncio.Semaphore(settings.streams_max),
+    )

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     exchange_timeout_s: float = Field(default=10.0, gt=0, le=600)
     indexer_interval_s: float = Field(default=0.25, gt=0, le=60)
     retry_after_s: int = Field(default=5, ge=1, le=3_600)
+    streams_max: int = Field(default=500, ge=1, le=100_000)
     cors_origins: tuple[str, ...] = ()
 
     @property
@@ -44,6 +45,11 @@ class Settings(BaseSettings):
     def projection_url(self) -> str:
         """The SQL database of the projection: the one named, or a file in the data directory."""
         return self.database_url or f"sqlite:///{self.data_dir / 'projection.sqlite'}"
+
+    @property
+    def points_url(self) -> str:
+        """The SQL database of green acts, which are on no chain; apart from the projection, which may be dropped."""
+        return f"sqlite:///{self.data_dir / 'points.sqlite'}"
 
     @property
     def keyring_path(self) -> Path:

@@ -12,7 +12,7 @@ from chain.refusals import Refusal
 
 
 class Role(StrEnum):
-    """The kinds of account (`ICarbonLedger.AccountKind`), the two operators, and everybody else."""
+    """The kinds of account (`ICarbonLedger.AccountKind`), the operators, and everybody else."""
 
     PUBLIC = "public"
     FIRM = "firm"
@@ -24,6 +24,8 @@ class Role(StrEnum):
     BANK = "bank"
     TRADER = "trader"
     REGISTRAR = "registrar"
+    POINTS = "points"
+    EXCHANGE = "exchange"
 
 
 TRADERS: Final = (Role.FIRM, Role.TRADER, Role.DEVELOPER, Role.BANK)

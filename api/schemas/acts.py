@@ -6,7 +6,7 @@ the name of the act (the client's id) stands in the URL.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from api.fields import (
     Address,
     Fen,
     Grams,
+    Hash32,
     Number32,
     Schema,
     Signature,
@@ -32,6 +33,9 @@ from chain.ids import request_id
 from chain.units import UnitId
 from registry import acts
 from registry.accounts import AccountKind, Profile, profile_hash
+from registry.documents import bytes32
+from registry.mrv.statement import EmissionStatement, ReductionStatement
+from registry.refusals import DocumentMalformed
 
 _EXAMPLE_ADDRESS = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
 _BATCH_MAX = 500
@@ -305,14 +309,18 @@ class Opening(Schema):
         if self.kind == "person" and self.commitment is not None and self.name is None and not self.facts:
             return None
         if self.kind == "person" or self.commitment is not None or self.name is None:
-            raise OpeningMalformed(kind=self.kind)
+            raise DocumentMalformed(reason="a person has a commitment, anybody else a name", kind=self.kind)
         return Profile(self.name, AccountKind.parse(self.kind), self.facts)
 
     def call(self, account: str) -> Call:
         """Return the act."""
+        opening = acts.Opening(account, AccountKind.parse(self.kind), self.profile_hash())
+        return acts.open_accounts([opening])
+
+    def profile_hash(self) -> bytes:
+        """Return the 32 bytes that go on chain: of the profile, or a person's commitment."""
         profile = self.profile()
-        digest = bytes.fromhex((self.commitment or "0x")[2:]) if profile is None else profile_hash(profile)
-        return acts.open_accounts([acts.Opening(account, AccountKind.parse(self.kind), digest)])
+        return bytes.fromhex((self.commitment or "0x")[2:]) if profile is None else profile_hash(profile)
 
 
 class SignedOpening(Opening, Signed):
@@ -373,8 +381,147 @@ class PointsRedemption(Schema):
 
     def call(self, redemption_id: UUID) -> Call:
         """Return the act."""
-        return acts.redeem_points(self.quantity_g, request_id(f"reward:{self.reward}"), redemption_id)
+        return acts.redeem_points(self.quantity_g, self.reward_hash(), redemption_id)
+
+    def reward_hash(self) -> bytes:
+        """Return the 32 bytes that name the reward on chain."""
+        return request_id(f"reward:{self.reward}")
 
 
 class SignedPointsRedemption(PointsRedemption, Signed):
     """A redemption of points, signed by the person."""
+
+
+# Reports and statements ------------------------------------------------------------------------------------
+
+
+class FileReport(Schema):
+    """File an emission report: the document and the manifest of its evidence, whose files are uploaded before."""
+
+    model_config = example(
+        {
+            "document": {
+                "entity": _EXAMPLE_ADDRESS, "evidence_root": "0x" + "ab" * 32, "period": 2026,
+                "lines": [
+                    {
+                        "method": "emission-factor", "what": "coal burned", "scope": 1,
+                        "source": "belt scale 1", "quantity_milli": 1_000, "factor_g_per_unit": 2_000_000,
+                    }
+                ],
+                "reported_t": 2, "version": 1,
+            },
+            "manifest": {
+                "files": [
+                    {"name": "scale.csv", "media_type": "text/csv", "sha256": "cd" * 32, "size": 812}
+                ],
+                "salt": "ef" * 32,
+            },
+        }
+    )  # fmt: skip
+
+    document: dict[str, Any]
+    """The report (`docs/guide/api.md` shows its form). Its canonical JSON's SHA-256 goes on chain."""
+    manifest: dict[str, Any]
+    """The evidence's manifest. Its Merkle root goes on chain."""
+
+
+class SignedFileReport(FileReport, Signed):
+    """A report, its filing signed by the firm."""
+
+
+class StatementFields(Schema):
+    """A verifier's word on a filed report, as the report's record has its facts."""
+
+    model_config = example(
+        {
+            "report_id": "0x" + "00" * 31 + "01", "entity": _EXAMPLE_ADDRESS, "period": 2026, "verified_t": 85_000,
+            "evidence_root": "0x" + "ab" * 32, "document_hash": "0x" + "cd" * 32,
+        }
+    )  # fmt: skip
+
+    report_id: Hash32
+    entity: Address
+    period: Year
+    evidence_root: Hash32
+    verified_t: TonnesOrNone
+    document_hash: Hash32
+
+    def statement(self, statement_id: UUID, verifier: str) -> EmissionStatement:
+        """Return the statement to sign."""
+        return EmissionStatement(
+            statement_id=request_id(statement_id),
+            report_id=bytes32(self.report_id),
+            entity=self.entity,
+            period=self.period,
+            evidence_root=bytes32(self.evidence_root),
+            verified_t=self.verified_t,
+            document_hash=bytes32(self.document_hash),
+            verifier=verifier,
+        )
+
+
+class SignatureBody(Schema):
+    """The verifier's EIP-712 signature."""
+
+    signature: Signature
+
+
+class StatementToBring(StatementFields, SignatureBody):
+    """A statement with its verifier's signature, to be brought to the chain."""
+
+    def call(self, statement_id: UUID, verifier: str) -> Call:
+        """Return the act."""
+        statement = self.statement(statement_id, verifier)
+        return acts.accept_statements([(statement, bytes.fromhex(self.signature[2:]))])
+
+
+class SignedStatement(StatementToBring, Signed):
+    """A statement, its verifier's signature, and the transaction that brings both."""
+
+
+class ReductionFields(Schema):
+    """A verifier's word on what a project reduced: BE - PE - LE."""
+
+    model_config = example(
+        {
+            "project": 7, "vintage": 2026, "batch": 1, "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
+            "evidence_root": "0x" + "ab" * 32, "document_hash": "0x" + "cd" * 32,
+        }
+    )  # fmt: skip
+
+    project: Number32
+    vintage: Year
+    batch: Number32
+    baseline_t: TonnesOrNone
+    project_t: TonnesOrNone
+    leakage_t: TonnesOrNone
+    evidence_root: Hash32
+    document_hash: Hash32
+
+    def statement(self, statement_id: UUID, verifier: str) -> ReductionStatement:
+        """Return the statement to sign."""
+        return ReductionStatement(
+            statement_id=request_id(statement_id),
+            project=self.project,
+            vintage=self.vintage,
+            batch=self.batch,
+            evidence_root=bytes32(self.evidence_root),
+            baseline_t=self.baseline_t,
+            project_t=self.project_t,
+            leakage_t=self.leakage_t,
+            document_hash=bytes32(self.document_hash),
+            verifier=verifier,
+        )
+
+
+class ReductionToBring(ReductionFields, SignatureBody):
+    """A reduction statement with its verifier's signature."""
+
+    def call(self, statement_id: UUID, verifier: str) -> Call:
+        """Return the act."""
+        statement = self.statement(statement_id, verifier)
+        return acts.accept_reduction(statement, bytes.fromhex(self.signature[2:]))
+
+
+class SignedReduction(ReductionToBring, Signed):
+    """A reduction statement, its signature, and the transaction that brings both."""

@@ -78,7 +78,9 @@ def test_a_transaction_for_another_chain_is_refused(relay: Relay, regulator: Sig
         relay.perform(regulator.address, call, "0x" + regulator.sign_transaction(fields).hex())
 
 
-@pytest.mark.parametrize("text", ["0x", "0x00", "0x02", "0xff" * 40, "0xc0", "0x02c0", "zz", "0x" + "f8" * 200])
+@pytest.mark.parametrize(
+    "text", ["0x", "0x00", "0x02", "0xff" * 40, "0xc0", "0x02c0", "zz", "0x" + "f8" * 200]
+)
 def test_bytes_that_are_no_transaction_are_refused(relay: Relay, regulator: Signer, text: str) -> None:
     with pytest.raises(TransactionMalformed):
         relay.check(regulator.address, acts.set_frozen(regulator.address, True, REQUEST), text)

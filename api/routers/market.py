@@ -1,0 +1,287 @@
+"""The market: public books and tape, own orders and trades, deposits and withdrawals."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response, status
+
+from api import queries
+from api.auth.roles import TRADERS, Role
+from api.dependencies import Principal, ServicesDep, require
+from api.fields import AddressQuery, UnitPath, UnitQuery, request_text
+from api.once import Desk, same_fields
+from api.openapi import performs, prepares
+from api.paging import Page, PageDep, write_cursor
+from api.problems import refusals
+from api.relay import UnsignedTransaction
+from api.schemas import acts, records
+from api.schemas import market as shapes
+from api.services import Services
+from exchange.client import cancel_order, list_instrument, place_order, request_withdrawal
+from exchange.refusals import OrderUnknown, WithdrawalUnknown
+from registry.projection import tables
+
+router = APIRouter(tags=["market"])
+
+Trader = Annotated[Principal, require(*TRADERS)]
+Regulator = Annotated[Principal, require(Role.REGULATOR)]
+Exchange = Annotated[Principal, require(Role.EXCHANGE)]
+
+_PUBLIC: Final = refusals({404: "UnknownInstrument.", 503: "ExchangeUnreachable."}, public=True)
+_OWN: Final = refusals({404: "OrderUnknown, WithdrawalUnknown.", 503: "ExchangeUnreachable."})
+
+
+@router.get("/instruments", summary="What can be traded", responses=_PUBLIC)
+def list_instruments(services: ServicesDep) -> list[shapes.Instrument]:
+    """List every unit that is open for trading, with tick, lot and last price."""
+    return [shapes.Instrument.model_validate(each) for each in services.exchange.instruments()]
+
+
+@router.get("/books/{unit}", summary="A book", responses=_PUBLIC)
+def get_book(
+    unit: UnitPath, services: ServicesDep, depth: Annotated[int, Query(ge=1, le=100)] = 10
+) -> shapes.Book:
+    """Show the best prices of both sides, and what stands there."""
+    return shapes.Book.model_validate(services.exchange.book(unit, depth))
+
+
+@router.get("/trades", summary="The tape", responses=_PUBLIC)
+def list_tape(services: ServicesDep, page: PageDep, unit: UnitQuery = None) -> Page[shapes.TapeTrade]:
+    """List trades without names, oldest first, of one unit or of all."""
+    found = services.exchange.trades(unit=unit, after=_after(page), limit=page.limit)
+    items = [shapes.TapeTrade.model_validate(each) for each in found["trades"]]
+    return Page(items=items, next_cursor=_cursor(found["next"]))
+
+
+@router.get("/my/trades", summary="Own trades", responses=_OWN)
+def list_own_trades(
+    services: ServicesDep, page: PageDep, trader: Trader, unit: UnitQuery = None
+) -> Page[shapes.OwnTrade]:
+    """List one's own trades, oldest first; the other side stays without a name."""
+    found = services.exchange.trades(unit, trader.address, _after(page), page.limit)
+    items = [shapes.OwnTrade.seen_by(each, trader.address) for each in found["trades"]]
+    return Page(items=items, next_cursor=_cursor(found["next"]))
+
+
+@router.get("/supervision/trades", summary="Trades with names", responses=_OWN)
+def list_named_trades(
+    services: ServicesDep,
+    page: PageDep,
+    _regulator: Regulator,
+    unit: UnitQuery = None,
+    account: AddressQuery = None,
+) -> Page[shapes.FullTrade]:
+    """List trades with both names, for the regulator."""
+    found = services.exchange.trades(unit, account, _after(page), page.limit)
+    items = [shapes.FullTrade.model_validate(each) for each in found["trades"]]
+    return Page(items=items, next_cursor=_cursor(found["next"]))
+
+
+@router.get("/my/trading-account", summary="Own trading account", responses=_OWN)
+def get_trading_account(services: ServicesDep, trader: Trader) -> shapes.TradingAccount:
+    """Show what is available and reserved at the exchange now."""
+    return shapes.TradingAccount.model_validate(services.exchange.account(trader.address))
+
+
+@router.get("/orders", summary="Own orders", responses=_OWN)
+def list_orders(
+    services: ServicesDep,
+    page: PageDep,
+    trader: Trader,
+    only_open: Annotated[bool, Query(alias="open")] = False,
+) -> Page[shapes.Order]:
+    """List one's own orders, oldest first; `open` for those in the book only."""
+    found = services.exchange.orders(trader.address, _after(page), page.limit, only_open)
+    items = [shapes.Order.model_validate(each) for each in found["orders"]]
+    return Page(items=items, next_cursor=_cursor(found["next"]))
+
+
+@router.get("/orders/{order_id}", summary="An own order", responses=_OWN)
+def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.Order:
+    """Show where one's own order stands."""
+    order = _own_order(services, order_id, trader.address)
+    if order is None:
+        raise OrderUnknown(order_id=str(order_id))
+    return order
+
+
+@router.put(
+    "/orders/{order_id}",
+    summary="Place an order",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        **refusals(
+            {
+                404: "UnknownInstrument.",
+                409: "InsufficientCash, InsufficientUnits, FokUnfillable, OrderIdReused.",
+                413: "RequestTooLarge.",
+                422: "WrongTick, WrongLot, PriceOutOfRange, QuantityOutOfRange, PriceMissing, RequestMalformed.",
+                503: "ExchangeUnreachable: send the same again.",
+            }
+        ),
+        200: {"model": shapes.Order, "description": "Placed before; nothing changed."},
+    },
+)
+def put_order(
+    order_id: UUID, body: shapes.OrderBody, services: ServicesDep, trader: Trader, response: Response
+) -> shapes.Order:
+    """Place an order once, however often this is sent. It is answered after it is durable and matched."""
+    before = _own_order(services, order_id, trader.address)
+    # The engine is asked in any case: it knows whether the same id says the same order.
+    services.exchange.do(
+        place_order(
+            order_id, trader.address, body.unit, body.side, body.quantity_t, body.price_fen, body.kind
+        )
+    )
+    if before is not None:
+        response.status_code = status.HTTP_200_OK
+    return shapes.Order.model_validate(services.exchange.order(order_id))
+
+
+@router.delete(
+    "/orders/{order_id}",
+    summary="Cancel an order",
+    responses=refusals({404: "OrderUnknown.", 409: "OrderNotOpen.", 503: "ExchangeUnreachable."}),
+)
+def delete_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.Order:
+    """Take what is left of an own order out of the book. A second cancel answers what the first did."""
+    services.exchange.do(cancel_order(order_id, trader.address))
+    return shapes.Order.model_validate(services.exchange.order(order_id))
+
+
+def _own_order(services: Services, order_id: UUID, account: str) -> shapes.Order | None:
+    try:
+        order = services.exchange.order(order_id)
+    except OrderUnknown:
+        return None
+    return shapes.Order.model_validate(order) if order["account"] == account else None
+
+
+# Between the registry account and the trading account ------------------------------------------------------
+
+
+@router.post("/deposits/{deposit_id}/transaction", **prepares("Prepare a deposit"))
+def prepare_deposit(
+    deposit_id: UUID, body: acts.Deposit, services: ServicesDep, trader: Trader
+) -> UnsignedTransaction:
+    """Answer the transaction that deposits."""
+    call = body.call(deposit_id, trader.address, services.transactor.deployment)
+    return services.relay.prepare(trader.address, call)
+
+
+@router.put(
+    "/deposits/{deposit_id}",
+    **performs(
+        "Deposit tonnes or cash for trading",
+        records.AssetMovementRecord,
+        "LedgerInsufficientHolding, LedgerUnknownUnit, ERC20InsufficientBalance",
+    ),
+)
+def put_deposit(
+    deposit_id: UUID, body: acts.SignedDeposit, services: ServicesDep, trader: Trader, response: Response
+) -> records.AssetMovementRecord:
+    """Deposit once. The exchange credits it when it has seen the block, a moment later."""
+    return Desk(services, trader.address, response).do(
+        body.call(deposit_id, trader.address, services.transactor.deployment),
+        body.signed_transaction,
+        queries.finder(
+            tables.Deposit,
+            records.AssetMovementRecord,
+            account=trader.address,
+            request_id=request_text(deposit_id),
+        ),
+        same_fields(body, "asset", "amount"),
+    )
+
+
+@router.get("/withdrawals/{withdrawal_id}", summary="An own withdrawal", responses=_OWN)
+def get_withdrawal(withdrawal_id: UUID, services: ServicesDep, trader: Trader) -> shapes.Withdrawal:
+    """Show whether a withdrawal was paid out on chain, and in which transaction."""
+    found = _own_withdrawal(services, withdrawal_id, trader.address)
+    if found is None:
+        raise WithdrawalUnknown(withdrawal_id=str(withdrawal_id))
+    return found
+
+
+@router.put(
+    "/withdrawals/{withdrawal_id}",
+    summary="Withdraw tonnes or cash from trading",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        **refusals(
+            {
+                409: "InsufficientCash, InsufficientUnits, WithdrawalIdReused.",
+                413: "RequestTooLarge.",
+                422: "AmountOutOfRange, RequestMalformed.",
+                503: "ExchangeUnreachable: send the same again.",
+            }
+        ),
+        200: {"model": shapes.Withdrawal, "description": "Asked for before; nothing changed."},
+    },
+)
+def put_withdrawal(
+    withdrawal_id: UUID,
+    body: shapes.WithdrawalBody,
+    services: ServicesDep,
+    trader: Trader,
+    response: Response,
+) -> shapes.Withdrawal:
+    """Take an amount out of trading, once. It is paid out on chain when the epochs behind it are settled."""
+    before = _own_withdrawal(services, withdrawal_id, trader.address)
+    services.exchange.do(request_withdrawal(withdrawal_id, trader.address, body.asset, body.amount))
+    if before is not None:
+        response.status_code = status.HTTP_200_OK
+    return shapes.Withdrawal.model_validate(services.exchange.withdrawal(withdrawal_id))
+
+
+def _own_withdrawal(services: Services, withdrawal_id: UUID, account: str) -> shapes.Withdrawal | None:
+    try:
+        found = services.exchange.withdrawal(withdrawal_id)
+    except WithdrawalUnknown:
+        return None
+    return shapes.Withdrawal.model_validate(found) if found["account"] == account else None
+
+
+# The exchange's operator -----------------------------------------------------------------------------------
+
+
+@router.put(
+    "/instruments/{unit}",
+    summary="List a unit for trading",
+    responses=refusals(
+        {
+            409: "InstrumentDiffers.",
+            413: "RequestTooLarge.",
+            422: "InstrumentInvalid, RequestMalformed.",
+            503: "ExchangeUnreachable.",
+        }
+    ),
+)
+def put_instrument(
+    unit: UnitPath, body: shapes.InstrumentTerms, services: ServicesDep, _operator: Exchange
+) -> shapes.Instrument:
+    """Open a unit for trading on these terms. Listing it again on the same terms does nothing."""
+    services.exchange.do(list_instrument(unit, body.tick_fen, body.lot_t, body.quantity_max_t))
+    listed = services.exchange.instruments()
+    return shapes.Instrument.model_validate(next(each for each in listed if each["unit"] == unit))
+
+
+@router.post(
+    "/trading-epochs/close",
+    summary="Close the open epoch",
+    responses=refusals({503: "ExchangeUnreachable."}),
+)
+def close_epoch(services: ServicesDep, _operator: Exchange) -> shapes.EpochState:
+    """End the open epoch, so that its trades settle on chain; without trades, answer the last one's state."""
+    return shapes.EpochState.model_validate(services.exchange.close_epoch(wait=False))
+
+
+def _after(page: PageDep) -> int:
+    key = page.after(int)
+    return 0 if key is None else max(0, int(key[0]))
+
+
+def _cursor(following: int | None) -> str | None:
+    return None if following is None else write_cursor((following,))

@@ -1,0 +1,242 @@
+"""What a verifier does: sees reports and their evidence, signs statements, brings them to the chain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session, col
+
+from api import queries
+from api.auth.roles import Role
+from api.dependencies import Principal, ServicesDep, SessionDep, require
+from api.fields import AddressPath, AddressQuery, HashPath, Schema, Sha256Path, YearQuery, request_text
+from api.once import Desk
+from api.openapi import performs, prepares
+from api.paging import Page, PageDep
+from api.problems import NotFound, refusals
+from api.relay import UnsignedTransaction
+from api.routers.records import owner_scope
+from api.schemas import acts, records
+from api.services import Services
+from registry.documents import parse
+from registry.mrv.statement import EmissionStatement, ReductionStatement
+from registry.projection import tables
+from registry.signing import Domain
+
+router = APIRouter(tags=["verifier"])
+
+Verifier = Annotated[Principal, require(Role.VERIFIER)]
+Reader = Annotated[Principal, require(Role.VERIFIER, Role.FIRM, Role.REGULATOR)]
+
+_READS: Final = refusals({404: "NotFound, EvidenceMissing.", 409: "EvidenceAltered."})
+
+
+class ReportInFull(Schema):
+    """A filed report: what the chain says, the document itself, the manifest of its evidence."""
+
+    record: records.ReportRecord
+    document: dict[str, Any]
+    manifest: dict[str, Any]
+
+
+class TypedMessage(Schema):
+    """EIP-712 data for a wallet to sign."""
+
+    types: dict[str, list[dict[str, str]]]
+    primaryType: str  # noqa: N815  (the names of the wallet's world)
+    domain: dict[str, str | int]
+    message: dict[str, str | int]
+
+
+@router.get("/reports", summary="Emission reports", responses=refusals())
+def list_reports(
+    session: SessionDep,
+    page: PageDep,
+    reader: Reader,
+    account: AddressQuery = None,
+    period: YearQuery = None,
+) -> Page[records.ReportRecord]:
+    """List filed reports: a firm its own, verifiers and the regulator all of them."""
+    report = tables.Report
+    entity = account if reader.role is Role.VERIFIER else owner_scope(reader, account)
+    where = [] if entity is None else [col(report.entity) == entity]
+    if period is not None:
+        where.append(col(report.period) == period)
+    return queries.page_of(session, report, records.ReportRecord, page, where)
+
+
+@router.get("/reports/{entity}/{report}", summary="A report with its evidence's manifest", responses=_READS)
+def get_report(
+    entity: AddressPath, report: HashPath, services: ServicesDep, session: SessionDep, reader: Reader
+) -> ReportInFull:
+    """Show what was filed. The document and manifest are checked against the hashes on chain."""
+    record = _report(session, reader, entity, report)
+    return ReportInFull(
+        record=record,
+        document=parse(services.evidence.get(record.document_hash)),
+        manifest=parse(services.evidence.manifest(record.evidence_root).content()),
+    )
+
+
+@router.get(
+    "/reports/{entity}/{report}/evidence/{sha256}",
+    summary="A file of a report's evidence",
+    response_class=Response,
+    responses={
+        **_READS,
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+def get_evidence_file(
+    entity: AddressPath,
+    report: HashPath,
+    sha256: Sha256Path,
+    services: ServicesDep,
+    session: SessionDep,
+    reader: Reader,
+) -> Response:
+    """Hand out one file, checked, to who may see the report."""
+    record = _report(session, reader, entity, report)
+    manifest = services.evidence.manifest(record.evidence_root)
+    if all(entry.sha256 != sha256 for entry in manifest.entries):
+        raise NotFound(what="evidence", sha256=sha256, report=report)
+    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    return Response(services.evidence.get(sha256), media_type="application/octet-stream", headers=headers)
+
+
+def _report(session: Session, reader: Principal, entity: str, report: str) -> records.ReportRecord:
+    if reader.role is Role.FIRM:
+        owner_scope(reader, entity)
+    return queries.get_or_refuse(
+        session, tables.Report, records.ReportRecord, entity=entity, report_id=report
+    )
+
+
+@router.get("/statements", summary="Accepted statements on emissions", responses=refusals())
+def list_statements(session: SessionDep, page: PageDep, reader: Reader) -> Page[records.StatementRecord]:
+    """List statements: a firm those on itself, a verifier those it signed, the regulator all."""
+    statement = tables.Statement
+    own = {Role.FIRM: col(statement.entity), Role.VERIFIER: col(statement.verifier)}
+    where = [own[reader.role] == reader.address] if reader.role in own else []
+    return queries.page_of(session, statement, records.StatementRecord, page, where)
+
+
+@router.post(
+    "/statements/{statement_id}/message",
+    summary="The statement for the verifier's wallet to sign",
+    responses=refusals({413: "RequestTooLarge."}),
+)
+def prepare_statement_message(
+    statement_id: UUID, body: acts.StatementFields, services: ServicesDep, verifier: Verifier
+) -> TypedMessage:
+    """Answer the statement as EIP-712 data."""
+    return _typed(services, body.statement(statement_id, verifier.address))
+
+
+@router.post("/statements/{statement_id}/transaction", **prepares("Prepare the bringing of a statement"))
+def prepare_statement(
+    statement_id: UUID, body: acts.StatementToBring, services: ServicesDep, verifier: Verifier
+) -> UnsignedTransaction:
+    """Answer the transaction that brings a signed statement."""
+    return services.relay.prepare(verifier.address, body.call(statement_id, verifier.address))
+
+
+@router.put(
+    "/statements/{statement_id}",
+    **performs(
+        "Bring a signed statement on emissions",
+        records.StatementRecord,
+        "VerificationVerifierUnaccredited, VerificationVerifierConflicted, VerificationSignatureInvalid, "
+        "VerificationReportUnknown, VerificationStatementMismatch, VerificationReportSuperseded, "
+        "VerificationAlreadyVerified",
+    ),
+)
+def put_statement(
+    statement_id: UUID,
+    body: acts.SignedStatement,
+    services: ServicesDep,
+    verifier: Verifier,
+    response: Response,
+) -> records.StatementRecord:
+    """Bring the statement once: it records the verified emissions, which become the obligation."""
+    names = ("report_id", "entity", "period", "evidence_root", "verified_t", "document_hash")
+    return Desk(services, verifier.address, response).do(
+        body.call(statement_id, verifier.address),
+        body.signed_transaction,
+        queries.finder(
+            tables.Statement,
+            records.StatementRecord,
+            statement_id=request_text(statement_id),
+            verifier=verifier.address,
+        ),
+        lambda record: all(getattr(record, name) == getattr(body, name) for name in names),
+    )
+
+
+@router.post(
+    "/reduction-statements/{statement_id}/message",
+    summary="The reduction statement for the verifier's wallet to sign",
+    responses=refusals({413: "RequestTooLarge."}),
+)
+def prepare_reduction_message(
+    statement_id: UUID, body: acts.ReductionFields, services: ServicesDep, verifier: Verifier
+) -> TypedMessage:
+    """Answer the statement as EIP-712 data."""
+    return _typed(services, body.statement(statement_id, verifier.address))
+
+
+@router.post(
+    "/reduction-statements/{statement_id}/transaction",
+    **prepares("Prepare the bringing of a reduction statement"),
+)
+def prepare_reduction(
+    statement_id: UUID, body: acts.ReductionToBring, services: ServicesDep, verifier: Verifier
+) -> UnsignedTransaction:
+    """Answer the transaction that brings a signed reduction statement."""
+    return services.relay.prepare(verifier.address, body.call(statement_id, verifier.address))
+
+
+@router.put(
+    "/reduction-statements/{statement_id}",
+    **performs(
+        "Bring a signed statement on reductions",
+        records.ReductionRecord,
+        "VerificationVerifierUnaccredited, VerificationVerifierConflicted, VerificationSignatureInvalid, "
+        "VerificationProjectUnknown, VerificationNoReduction, VerificationBatchIssued",
+    ),
+)
+def put_reduction(
+    statement_id: UUID,
+    body: acts.SignedReduction,
+    services: ServicesDep,
+    verifier: Verifier,
+    response: Response,
+) -> records.ReductionRecord:
+    """Bring the statement once: it issues BE - PE - LE to the project's developer."""
+    names = tuple(acts.ReductionFields.model_fields)
+    return Desk(services, verifier.address, response).do(
+        body.call(statement_id, verifier.address),
+        body.signed_transaction,
+        queries.finder(
+            tables.Reduction,
+            records.ReductionRecord,
+            statement_id=request_text(statement_id),
+            verifier=verifier.address,
+        ),
+        lambda record: all(getattr(record, name) == getattr(body, name) for name in names),
+    )
+
+
+def _typed(services: Services, statement: EmissionStatement | ReductionStatement) -> TypedMessage:
+    deployment = services.transactor.deployment
+    domain = Domain(deployment.chain_id, deployment.addresses["Verification"])
+    data = statement.message(domain)
+    values = {
+        name: "0x" + value.hex() if isinstance(value, bytes) else value
+        for name, value in data["message"].items()
+    }
+    return TypedMessage(
+        types=data["types"], primaryType=data["primaryType"], domain=data["domain"], message=values
+    )
