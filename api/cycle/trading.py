@@ -38,7 +38,7 @@ def trade(market: Market, plan: CyclePlan) -> None:
     order_ids = _order(market, plan, unit, [*sellers, *buyers])
     closed = market.until_answered(market.exchange.close_epoch)
     market.on_progress("settle the epoch", 1)
-    _cancel_rest(market, order_ids)
+    _cancel_rest(market, unit, order_ids)
     bought = _bought(market, closed["epoch"], unit)
     _withdraw(market, plan, unit, [firm for firm in buyers if bought.get(market.address(firm.label))], bought)
 
@@ -105,10 +105,12 @@ def _limit(market: Market, plan: CyclePlan, unit: UnitId, label: str, wanted_t: 
     )
 
 
-def _cancel_rest(market: Market, order_ids: dict[str, str]) -> None:
-    """Take back what found no counterpart; most orders are filled, and say so."""
-    cancels = [cancel_order(order_id, account) for order_id, account in order_ids.items()]
-    _send(market, "take back what is left", cancels, tolerated="OrderNotOpen")
+def _cancel_rest(market: Market, unit: UnitId, order_ids: dict[str, str]) -> None:
+    """Take back what found no counterpart, if anything did not."""
+    book = market.until_answered(lambda: market.exchange.book(unit.text, depth=1))
+    if book["bids"] or book["asks"]:
+        cancels = [cancel_order(order_id, account) for order_id, account in order_ids.items()]
+        _send(market, "take back what is left", cancels, tolerated="OrderNotOpen")
 
 
 def _bought(market: Market, epoch: int, unit: UnitId) -> dict[str, int]:
