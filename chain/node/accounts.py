@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from coincurve import PrivateKey
-from eth_account import Account
 from eth_hash.auto import keccak
+
+from chain.node.transactions import Transaction, sign
 
 TEST_BALANCE_WEI = 10_000 * 10**18
 
@@ -35,6 +33,6 @@ class Unlocked:
     def __contains__(self, address: bytes) -> bool:
         return address in self._keys
 
-    def sign(self, address: bytes, fields: Mapping[str, Any]) -> bytes:
-        """A raw signed transaction of these fields."""
-        return bytes(Account.sign_transaction(dict(fields), self._keys[address]).raw_transaction)
+    def sign(self, transaction: Transaction) -> bytes:
+        """The raw form of an unsigned transaction of one of these accounts."""
+        return sign(transaction, self._keys[transaction.sender])

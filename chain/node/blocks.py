@@ -160,7 +160,5 @@ def decode_receipts(data: bytes) -> tuple[Receipt, ...]:
         gas = int.from_bytes(gas_used, "big")
         cumulative += gas
         logs = tuple(Log(address, tuple(topics), body) for address, topics, body in rows)
-        receipts.append(
-            Receipt(len(status), gas, cumulative, logs, created or None, logs_bloom(logs))
-        )
+        receipts.append(Receipt(len(status), gas, cumulative, logs, created or None, logs_bloom(logs)))
     return tuple(receipts)

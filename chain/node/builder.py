@@ -34,9 +34,7 @@ class Built:
     left: int = 0
 
 
-def build(
-    state: NodeState, parent: Block, timestamp_utc: int, transactions: Iterable[Transaction]
-) -> Built:
+def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Iterable[Transaction]) -> Built:
     """Run `transactions` on `state` (the parent's, in the new block's context) and seal what ran.
 
     A transaction whose gas does not fit any more is left for the next block, and with it everything

@@ -44,9 +44,7 @@ def read_call(value: Any) -> Transaction:
 def call(node: Node, transaction: Transaction, block: Block) -> Outcome:
     """What the transaction would do on top of `block`."""
     if transaction.gas < needed_gas(transaction):
-        raise InvalidParams(
-            f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}"
-        )
+        raise InvalidParams(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
     with node.calling(block) as state:
         return run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
 

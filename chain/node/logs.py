@@ -40,8 +40,7 @@ class LogFilter:
         if len(self.topics) > len(log.topics):
             return False
         return all(
-            not wanted or topic in wanted
-            for wanted, topic in zip(self.topics, log.topics, strict=False)
+            not wanted or topic in wanted for wanted, topic in zip(self.topics, log.topics, strict=False)
         )
 
 

@@ -82,6 +82,7 @@ class Node:
         if self.history.find(transaction.hash) is not None:
             return transaction.hash, False
         check(transaction, BLOCK_GAS_LIMIT)
+        self.refusals.pop(transaction.hash, None)
         ready = self.pool.add(transaction)
         return transaction.hash, ready
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from eth_hash.auto import keccak
 
 from chain.node import codec
@@ -136,6 +136,28 @@ def decode(raw: bytes, chain_id: int) -> Transaction:
 def restore(raw: bytes, sender: bytes) -> Transaction:
     """Read a transaction that `decode` has accepted before; its sender is already known."""
     return _decode_legacy(raw, sender) if raw[0] >= 0xC0 else _decode_typed(raw, sender)
+
+
+def sign(transaction: Transaction, key: bytes) -> bytes:
+    """The raw form of a transaction (legacy or EIP-1559) with its chain id, signed."""
+    common = [transaction.gas, transaction.to, transaction.value, transaction.data]
+    assert transaction.chain_id is not None
+    if transaction.type_id == LEGACY:
+        fields = [transaction.nonce, transaction.max_fee_per_gas, *common]
+        y_parity, r, s = _signature(keccak(encode([*fields, transaction.chain_id, 0, 0])), key)
+        return encode([*fields, transaction.chain_id * 2 + 35 + y_parity, r, s])
+    slots = [
+        [address, [slot.to_bytes(32, "big") for slot in slots]] for address, slots in transaction.access_list
+    ]
+    fees = [transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas]
+    fields = [transaction.chain_id, transaction.nonce, *fees, *common, slots]
+    kind = bytes((DYNAMIC_FEE,))
+    return kind + encode([*fields, *_signature(keccak(kind + encode(fields)), key)])
+
+
+def _signature(message_hash: bytes, key: bytes) -> tuple[int, int, int]:
+    signature = PrivateKey(key).sign_recoverable(message_hash, hasher=None)
+    return signature[64], int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
 
 
 def recover(message_hash: bytes, y_parity: int, r: int, s: int) -> bytes:

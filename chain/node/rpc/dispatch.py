@@ -85,14 +85,10 @@ class Dispatcher:
         if waiting:
             await self._settle(waiting, answers)
         return [
-            answer
-            for answer, request in zip(answers, requests, strict=True)
-            if not _is_notification(request)
+            answer for answer, request in zip(answers, requests, strict=True) if not _is_notification(request)
         ]
 
-    async def _settle(
-        self, waiting: list[tuple[int, Any, Sent]], answers: list[dict[str, Any]]
-    ) -> None:
+    async def _settle(self, waiting: list[tuple[int, Any, Sent]], answers: list[dict[str, Any]]) -> None:
         problem: RpcError | None = None
         if any(sent.waits for _, _, sent in waiting):
             try:

@@ -94,9 +94,7 @@ def call(node: Node, params: list[Any]) -> str:
 def estimate_gas(node: Node, params: list[Any]) -> str:
     """Gas with which a transaction succeeds."""
     transaction = calls.read_call(param(params, 0))
-    return hex_int(
-        calls.estimate_gas(node, transaction, existing_block(node, param(params, 1, "latest")))
-    )
+    return hex_int(calls.estimate_gas(node, transaction, existing_block(node, param(params, 1, "latest"))))
 
 
 def get_block_by_number(node: Node, params: list[Any]) -> Any:

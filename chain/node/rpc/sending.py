@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chain.node import calls
 from chain.node.errors import InvalidParams, ServerError
-from chain.node.fork import BLOCK_GAS_LIMIT
 from chain.node.formats import (
     UINT64_MAX,
     checksum,
@@ -19,6 +18,10 @@ from chain.node.formats import (
     read_object,
 )
 from chain.node.node import Node
+from chain.node.transactions import DYNAMIC_FEE, LEGACY
+
+DEFAULT_GAS = 30_000_000
+_DYNAMIC_FIELDS = ("maxFeePerGas", "maxPriorityFeePerGas", "accessList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +53,17 @@ def send_transaction(node: Node, params: list[Any]) -> Sent:
     call = calls.read_call(fields)
     gas = fields.get("gas")
     nonce = fields.get("nonce")
-    typed: dict[str, Any] = {
-        "chainId": node.settings.chain_id,
-        "nonce": node.pool.next_nonce(sender) if nonce is None else read_int(nonce, "nonce", UINT64_MAX),
-        "gas": BLOCK_GAS_LIMIT if gas is None else read_int(gas, "gas", UINT64_MAX),
-        "to": checksum(call.to) if call.to else b"",
-        "value": call.value,
-        "data": call.data,
-    }
-    if "maxFeePerGas" in fields or "maxPriorityFeePerGas" in fields or "accessList" in fields:
-        if fields.get("gasPrice") is not None:
-            raise InvalidParams("both gasPrice and maxFeePerGas specified")
-        typed |= {
-            "type": 2,
-            "maxFeePerGas": call.max_fee_per_gas,
-            "maxPriorityFeePerGas": call.max_priority_fee_per_gas,
-            "accessList": fields.get("accessList") or [],
-        }
-    else:
-        typed["gasPrice"] = call.gas_price
-    try:
-        raw = node.unlocked.sign(sender, typed)
-    except (TypeError, ValueError) as error:
-        raise InvalidParams(f"transaction cannot be signed: {error}") from None
-    return Sent(*node.admit(raw))
+    dynamic = any(fields.get(name) is not None for name in _DYNAMIC_FIELDS)
+    if dynamic and fields.get("gasPrice") is not None:
+        raise InvalidParams("both gasPrice and maxFeePerGas specified")
+    transaction = replace(
+        call,
+        type_id=DYNAMIC_FEE if dynamic else LEGACY,
+        chain_id=node.settings.chain_id,
+        nonce=node.pool.next_nonce(sender) if nonce is None else read_int(nonce, "nonce", UINT64_MAX),
+        gas=DEFAULT_GAS if gas is None else read_int(gas, "gas", UINT64_MAX),
+    )
+    return Sent(*node.admit(node.unlocked.sign(transaction)))
 
 
 SENDING = {
