@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from api.audit.books import check_books
 from api.audit.engine import check_engine
 from api.audit.files import check_evidence
 from api.audit.report import AuditReport
+from api.stack.handle import StackHandle
 from chain.events import EventReader
 from chain.transactor import Transactor
 from registry.evidence import EvidenceStore
@@ -25,6 +27,17 @@ class AuditedStores:
     projection: Projection
     evidence: EvidenceStore
     journal: Path
+
+
+def stores_of(stack: StackHandle) -> AuditedStores:
+    """Return the stores of a data directory whose chain runs."""
+    url = os.environ.get("CARAT_DATABASE_URL") or f"sqlite:///{stack.data.projection}"
+    return AuditedStores(
+        stack.transactor(),
+        Projection(open_engine(url), identity_of(stack.deployment)),
+        EvidenceStore(stack.data.evidence),
+        stack.data.journal,
+    )
 
 
 def audit(stores: AuditedStores, on_step: Callable[[str], None] = lambda _step: None) -> AuditReport:

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from api.audit.report import AuditReport
-from api.audit.run import AuditedStores, audit
+from api.audit.run import audit, stores_of
 from api.cycle.market import Market
 from api.cycle.plan import CyclePlan
 from api.stack.stack import Stack
 from chain.refusals import Refusal
 from chain.transactor import with_patience
 from registry.evidence import EvidenceStore
-from registry.projection.store import Projection, identity_of, open_engine
+from registry.projection.store import Projection
 
 _PATIENCE_S = 60.0
 _BEFORE_THE_FIRST_CYCLE_S = 3_600
@@ -39,15 +38,12 @@ class FreshSystem:
 
     def audit(self) -> AuditReport:
         """Bring the projection to the head and compare everything with everything."""
-        stores = AuditedStores(
-            self.market.transactor, self.projection(), self.market.evidence, self.stack.data.journal
-        )
+        stores = stores_of(self.stack)
         return audit(stores, lambda step: self.market.on_progress(f"audit: {step}", 1))
 
     def projection(self) -> Projection:
         """Return the stored projection."""
-        engine = open_engine(f"sqlite:///{self.stack.data.projection}")
-        return Projection(engine, identity_of(self.stack.deployment))
+        return stores_of(self.stack).projection
 
     def transactions(self) -> int:
         """Return how many transactions the chain holds, everyone's, the deployment's too."""
@@ -109,8 +105,3 @@ def fresh_system(
     finally:
         if not keep:
             shutil.rmtree(root, ignore_errors=True)
-
-
-def result_of(report: AuditReport, **facts: Any) -> dict[str, Any]:
-    """Return a story's result for machines, its audit last."""
-    return {**facts, "audit": report.as_json()}

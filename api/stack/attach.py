@@ -16,7 +16,7 @@ from chain.deployment import Deployment
 
 @contextmanager
 def attached(data_dir: Path, on_step: Callable[[str], None] = lambda _step: None) -> Iterator[StackHandle]:
-    """Give the stack that runs on a data directory; if none runs, start it without its API meanwhile.
+    """Give the stack that runs on a data directory; if none runs, start its chain alone meanwhile.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def attached(data_dir: Path, on_step: Callable[[str], None] = lambda _step: None
     if not data.keyring.exists() or not data.deployment.exists():
         raise StackMissing(data_dir=str(data_dir))
     try:
-        stack = Stack.start(data_dir, with_api=False, epoch_seconds=0, on_step=on_step)
+        stack = Stack.start(data_dir, only_chain=True, on_step=on_step)
     except DataDirectoryInUse:
         running = _running(data)
         if running is None:

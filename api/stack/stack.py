@@ -50,6 +50,7 @@ class Stack(StackHandle):
         cls,
         data_dir: Path,
         *,
+        only_chain: bool = False,
         with_api: bool = True,
         api_port: int = 0,
         test_methods: bool = False,
@@ -63,6 +64,8 @@ class Stack(StackHandle):
 
         Parameters
         ----------
+        only_chain :
+            Whether to start the node alone: enough to read the chain, whatever state the journal is in.
         api_port :
             Where the API listens; 0 for the port it had before, or any free one.
         test_methods :
@@ -87,7 +90,8 @@ class Stack(StackHandle):
         try:
             stack._lock_and_unlock_keys(api_port)
             stack._start_chain(test_methods, genesis_time_utc)
-            stack._start_services(with_api, api_port, epoch_seconds)
+            if not only_chain:
+                stack._start_services(with_api, api_port, epoch_seconds)
             if supervise:
                 stack._supervise(on_event)
         except BaseException:
