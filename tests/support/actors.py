@@ -22,17 +22,17 @@ class Actor:
     """
 
     def __init__(self, http: httpx.Client, signer: Signer) -> None:
-        self._http = http
+        self.http = http
         self.signer = signer
         self.address = signer.address
         self.token = self.sign_in()["access_token"]
 
     def sign_in(self) -> dict[str, Any]:
         """Sign in and return the answer."""
-        proposal = self._http.post("/sign-in/nonce", json={"address": self.address}).raise_for_status().json()
+        proposal = self.http.post("/sign-in/nonce", json={"address": self.address}).raise_for_status().json()
         signature = "0x" + self.signer.sign_text(proposal["message"]).hex()
         body = {"message": proposal["message"], "signature": signature}
-        answer: dict[str, Any] = self._http.post("/sign-in", json=body).raise_for_status().json()
+        answer: dict[str, Any] = self.http.post("/sign-in", json=body).raise_for_status().json()
         return answer
 
     @property
@@ -42,7 +42,7 @@ class Actor:
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send any request, signed in."""
-        return self._http.request(method, path, headers=self.headers, **more)
+        return self.http.request(method, path, headers=self.headers, **more)
 
     def get(self, path: str, **query: Any) -> Any:
         """Return what a GET answers; it must succeed."""
