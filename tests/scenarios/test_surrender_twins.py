@@ -117,7 +117,9 @@ def test_a_period_from_allocation_to_penalty_is_the_same_in_both(world: Registry
         obligation = stored(world, label, YEAR)
         for _ in range(14):
             unit = random_source.choice(units)
-            quantity_t = random_source.randint(1, obligation.due_t // (18 if unit.is_offset else 4))
+            outstanding_t = obligation.due_t - obligation.surrendered_t
+            quantities_t = [1, 2, obligation.due_t // 25, obligation.due_t // 9, outstanding_t + 1]
+            quantity_t = random_source.choice(quantities_t)
             ours = by_rule(obligation, rules, unit, quantity_t, world.now_utc())
             require_twins(ours, by_contract(world, label, YEAR, unit, quantity_t))
             outcomes.add(type(ours))
