@@ -85,19 +85,22 @@ def fresh_system(
         raise DataDirectoryNotFresh(data_dir=str(root))
     try:
         genesis_utc = min(plan.starts_utc for plan in plans) - _BEFORE_THE_FIRST_CYCLE_S
-        with Stack.start(
-            root,
-            with_api=False,
-            test_methods=True,
-            genesis_time_utc=genesis_utc,
-            epoch_seconds=0,
-            on_step=on_step,
-        ) as stack:
+        with (
+            Stack.start(
+                root,
+                with_api=False,
+                test_methods=True,
+                genesis_time_utc=genesis_utc,
+                epoch_seconds=0,
+                on_step=on_step,
+            ) as stack,
+            stack.exchange_client() as exchange,
+        ):
             market = Market(
                 run=run,
                 keyring=stack.keyring,
                 transactor=stack.transactor(),
-                exchange=stack.exchange_client(),
+                exchange=exchange,
                 evidence=EvidenceStore(stack.data.evidence),
                 on_progress=on_progress,
             )
