@@ -50,7 +50,10 @@ def stores(stack: StackHandle, tmp_path: Path) -> AuditedStores:
 
 def copied(stack: StackHandle, to: Path) -> AuditedStores:
     original = stores_of(stack)
-    shutil.copy(stack.data.projection, to / "projection.sqlite")
+    source, target = sqlite3.connect(stack.data.projection), sqlite3.connect(to / "projection.sqlite")
+    source.backup(target)  # what still stands in the write-ahead log comes along
+    source.close()
+    target.close()
     shutil.copytree(stack.data.evidence, to / "evidence")
     shutil.copy(stack.data.journal, to / "journal")
     projection = Projection(
