@@ -20,8 +20,8 @@ from exchange.wire import account_text
 
 T = TypeVar("T")
 
-PATIENCE_S = 5.0
-"""How long one call waits for a chain that is away, before the desk raises its alarm and tries anew."""
+PATIENCE_S = 2.0
+"""How long one act waits for a chain that is away, before the desk raises its alarm and tries anew."""
 
 
 class ChainPort:
@@ -33,6 +33,7 @@ class ChainPort:
         self._signer = signer
         self._reader = EventReader(self._rpc, deployment, ("Clearing",))
         self._transactor = self._fresh_transactor()
+        self._views = Transactor(self._rpc, deployment, patience_s=0)
 
     def head(self) -> int:
         """Return the newest block."""
@@ -44,9 +45,9 @@ class ChainPort:
 
     def progress(self) -> tuple[int, int]:
         """Return the last epoch settled whole, and how many chunks of the next are applied."""
-        settled = self._asked(lambda: self._transactor.read(Call("Clearing", "settledEpoch")))
-        applied = self._asked(lambda: self._transactor.read(Call("Clearing", "chunksApplied")))
-        return settled, applied
+        calls = [Call("Clearing", "settledEpoch"), Call("Clearing", "chunksApplied")]
+        settled, applied = self._asked(lambda: self._views.read_all(calls))
+        return int(settled), int(applied)
 
     def settle(self, epoch: int, chunk: int, chunks: int, tape_root: bytes, deltas: Sequence[Delta]) -> None:
         """Apply one chunk and wait until it is mined."""

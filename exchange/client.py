@@ -14,7 +14,7 @@ Everything may be sent again: commands carry their ids, and a repetition is answ
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, cast
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from uuid import UUID
 import httpx
 import orjson
 from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
 
 from chain.refusals import Refusal
 from exchange.messages import (
@@ -261,7 +262,7 @@ class ExchangeClient:
         """One withdrawal; raises WithdrawalUnknown."""
         return cast(WithdrawalMessage, self._ask("GET", f"/withdrawals/{_path(str(withdrawal_id))}"))
 
-    async def stream(self, units: Sequence[str] = ()) -> AsyncIterator[ChangeMessage]:
+    async def stream(self, units: Sequence[str] = ()) -> AsyncGenerator[ChangeMessage, None]:
         """Yield snapshots and then changes, of these units or of all.
 
         Raises
@@ -275,7 +276,7 @@ class ExchangeClient:
             async with connect(url, additional_headers=self._headers, proxy=None, max_size=None) as socket:
                 async for message in socket:
                     yield orjson.loads(message)
-        except (OSError, httpx.HTTPError) as error:
+        except (OSError, WebSocketException) as error:
             raise ExchangeUnreachable(url=self.url, reason=type(error).__name__) from error
         raise ExchangeUnreachable(url=self.url, reason="the stream ended")
 

@@ -65,17 +65,21 @@ class Market:
 
     def deposit(self, signer: Signer, *, quantity_t: int = 0, cash_fen: int = 0) -> list[UUID]:
         """Send tonnes and cash to Clearing and return the request ids."""
-        names, acts = [], []
+        found = []
         if quantity_t:
-            names.append(uuid4())
-            give = (signer.address, self.clearing, UNIT_ID.value, quantity_t, request_id(names[-1]))
-            acts.append((signer, Call("CarbonLedger", "safeTransferFrom", give)))
+            found.append(self.deposit_call(signer, quantity_t=quantity_t))
         if cash_fen:
-            names.append(uuid4())
-            pay = (self.clearing, cash_fen, request_id(names[-1]))
-            acts.append((signer, Call("SettlementCash", "transferAndCall", pay)))
-        self.send_all(acts)
-        return names
+            found.append(self.deposit_call(signer, cash_fen=cash_fen))
+        self.send_all([(signer, call) for _, call in found])
+        return [name for name, _ in found]
+
+    def deposit_call(self, signer: Signer, *, quantity_t: int = 0, cash_fen: int = 0) -> tuple[UUID, Call]:
+        """The act that deposits tonnes, or cash, and its request id."""
+        name = uuid4()
+        if quantity_t:
+            give = (signer.address, self.clearing, UNIT_ID.value, quantity_t, request_id(name))
+            return name, Call("CarbonLedger", "safeTransferFrom", give)
+        return name, Call("SettlementCash", "transferAndCall", (self.clearing, cash_fen, request_id(name)))
 
     def tonnes_of(self, account: str) -> int:
         return int(self.transactor.read(Call("CarbonLedger", "balanceOf", (account, UNIT_ID.value))))
