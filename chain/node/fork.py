@@ -9,15 +9,24 @@ single authority does not need: the beacon root contract, and checks that the me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import cast
 
-from eth.abc import SignedTransactionAPI
+from eth.abc import (
+    ComputationAPI,
+    MessageAPI,
+    SignedTransactionAPI,
+    StateAPI,
+    TransactionContextAPI,
+)
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState, CancunTransactionExecutor
 from eth_typing import Address, BlockNumber, Hash32
 
 from chain.node.errors import ServerError
+from chain.node.evm.program import program_of
 
 BLOCK_GAS_LIMIT = 500_000_000
 COINBASE = Address(b"\x00" * 20)
@@ -59,11 +68,43 @@ class CallExecutor(NodeExecutor):
 
 
 class NodeComputation(CancunComputation):
-    """Cancun's opcodes and precompiles."""
+    """Cancun's opcodes and precompiles, run block by block (`evm`) and not opcode by opcode."""
+
+    @classmethod
+    def apply_computation(
+        cls,
+        state: StateAPI,
+        message: MessageAPI,
+        transaction_context: TransactionContextAPI,
+        parent_computation: ComputationAPI | None = None,
+    ) -> ComputationAPI:
+        """py-evm's `BaseComputation.apply_computation` with `run_code` where its loop is."""
+        with cls(state, message, transaction_context) as entered:
+            computation = cast(NodeComputation, entered)
+            if computation.is_origin_computation:
+                computation.contracts_created = []
+                if message.is_create:
+                    cls.consume_initcode_gas_cost(computation)
+            if parent_computation is not None:
+                computation.contracts_created = parent_computation.contracts_created
+            if message.is_create:
+                computation.contracts_created.append(message.storage_address)
+            precompile = computation.precompiles.get(message.code_address)
+            if precompile is None:
+                computation.run_code()
+            else:
+                precompile(computation)
+        return computation
+
+    def run_code(self) -> None:
+        """Run the frame's code to its end."""
+        program_of(self.msg.code).run(self, cast(NodeState, self.state).deadline)
 
 
 class NodeState(CancunState):
-    """The world during a block."""
+    """The world during a block. `deadline`, of the monotonic clock, is when running code is given up."""
+
+    deadline = math.inf
 
     computation_class: type[CancunComputation] = NodeComputation
     transaction_executor_class = NodeExecutor

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from eth.abc import ComputationAPI, MessageAPI, OpcodeAPI, StateAPI, TransactionContextAPI
+from eth.abc import OpcodeAPI
 from eth.exceptions import Halt, VMError
-from eth.vm.computation import NO_RESULT, BaseComputation
+from eth.vm.computation import BaseComputation
 from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.stack import Stack
 
@@ -97,32 +97,10 @@ class TracingComputation(NodeComputation):
 
     tracer: Tracer | None = None
 
-    @classmethod
-    def apply_computation(
-        cls,
-        state: StateAPI,
-        message: MessageAPI,
-        transaction_context: TransactionContextAPI,
-        parent_computation: ComputationAPI | None = None,
-    ) -> ComputationAPI:
+    def run_code(self) -> None:
         """py-evm's loop with a step recorded before each opcode."""
-        assert cls.tracer is not None
-        with cls(state, message, transaction_context) as entered:
-            computation = cast(BaseComputation, entered)
-            if computation.is_origin_computation:
-                computation.contracts_created = []
-                if message.is_create:
-                    cls.consume_initcode_gas_cost(computation)
-            if parent_computation is not None:
-                computation.contracts_created = parent_computation.contracts_created
-            if message.is_create:
-                computation.contracts_created.append(message.storage_address)
-            precompile = computation.precompiles.get(message.code_address, NO_RESULT)
-            if precompile is not NO_RESULT:
-                precompile(computation)
-                return computation
-            _loop(computation, cls.tracer)
-        return computation
+        assert self.tracer is not None
+        _loop(self, self.tracer)
 
 
 class TracingState(NodeState):
