@@ -5,6 +5,7 @@ uvicorn api.app:create_app --factory
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from api.limits import BodyLimit
 from api.openapi import describe, operation_id
 from api.problems import add_problem_handlers
 from api.routers import (
@@ -43,6 +45,9 @@ _ROUTERS: Final = (
     records.router,
     proofs.router,
 )
+# Libraries of the chain raise the interpreter's limit to 100,000 frames; then a body of nested brackets would
+# overflow the C stack and end the process. Nothing here recurses deeply.
+_RECURSION_MAX: Final = 1_000
 _ABOUT: Final = """
 Sign in with `POST /sign-in/nonce` and `POST /sign-in`, then send `Authorization: Bearer ...`.
 
@@ -61,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         The stack was not set up in this data directory.
     """
     chosen = settings or Settings()
+    sys.setrecursionlimit(_RECURSION_MAX)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -79,12 +85,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
-        max_body_size=chosen.request_bytes_max,
     )
     add_problem_handlers(app, chosen.retry_after_s)
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(stream.router)
+    app.add_middleware(BodyLimit, bytes_max=chosen.request_bytes_max)
     if chosen.cors_origins:
         app.add_middleware(
             CORSMiddleware,

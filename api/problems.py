@@ -29,34 +29,53 @@ _log = logging.getLogger("carat.api")
 
 # By code: the class name, or the Solidity error's name. What is missing is 409.
 STATUS_OF: Final[dict[str, int]] = {
-    # what was sent cannot be read
+    # what was sent cannot be read, or cannot be so whatever the record says
+    "AmountOutOfRange": 422,
+    "CommandMalformed": 422,
     "CursorMalformed": 422,
     "DocumentMalformed": 422,
     "EvidenceMismatch": 422,
-    "ManifestMalformed": 422,
+    "EvidenceRefused": 422,
+    "InstrumentInvalid": 422,
+    "MeasurementRefused": 422,
     "MessageMalformed": 422,
-    "SignatureMalformed": 422,
-    "StatementMismatch": 422,
+    "NoReduction": 422,
+    "PriceMissing": 422,
+    "PriceOutOfRange": 422,
+    "QuantityOutOfRange": 422,
+    "RequestMalformed": 422,
     "TransactionMalformed": 422,
     "TransactionMismatch": 422,
     "UnitMalformed": 422,
+    "WrongLot": 422,
+    "WrongTick": 422,
     # who asks
     "SignInRefused": 401,
     "TokenExpired": 401,
     "TokenMalformed": 401,
     "TokenMissing": 401,
-    "RoleForbidden": 403,
-    "NotYours": 403,
     "AccessManagedUnauthorized": 403,
+    "NotYours": 403,
+    "RoleForbidden": 403,
     # nothing of that name
+    "EpochUnknown": 404,
+    "EvidenceMissing": 404,
     "NotFound": 404,
-    # somebody else must recover first
+    "OrderUnknown": 404,
+    "UnknownInstrument": 404,
+    "WithdrawalUnknown": 404,
+    "BodyTooLarge": 413,
+    # a part of the stack must recover first; the same request may be sent again
     "ChainMismatch": 503,
     "ChainUnreachable": 503,
     "DeploymentMissing": 503,
     "ExchangeUnreachable": 503,
+    "JournalUnavailable": 503,
+    "NotSignedIn": 503,  # the API itself, at the exchange
     "ProjectionBehind": 503,
+    "ProjectionRefused": 503,
     "SignInBusy": 503,
+    "WaitedTooLong": 503,
 }
 
 _OF_STATUS: Final[dict[int, tuple[str, str]]] = {
@@ -174,6 +193,11 @@ def refusals(
         status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
         for status, text in sorted(said.items())
     }
+
+
+def too_large(bytes_max: int) -> JSONResponse:
+    """Return the answer to a request of more than `bytes_max` bytes."""
+    return _of_status(413, f"bytes_max={bytes_max}", [])
 
 
 def _told(name: str, value: Any) -> tuple[str, int | str | bool | None]:

@@ -26,7 +26,6 @@ from api.schemas.acts import (
     Surrender,
 )
 from registry.documents import sha256 as sha256_of
-from registry.manifest import FILE_MAX_BYTES
 from registry.projection import tables
 
 router = APIRouter(tags=["firm"])
@@ -62,7 +61,6 @@ _FILE_BODY: Final[dict[str, Any]] = {
         ),
         200: {"model": StoredFile, "description": "It was there already."},
     },
-    max_body_size=FILE_MAX_BYTES,
 )
 def put_evidence(
     sha256: Sha256Path,
