@@ -188,7 +188,8 @@ class PointsIntake:
     def waiting(self) -> int:
         """Return the number of batches that the next epoch will be closed over."""
         with Session(self._engine) as session:
-            return len(session.exec(_waiting()).all())
+            query = select(func.count()).select_from(BatchRow).where(col(BatchRow.epoch).is_(None))
+            return session.exec(query).one()
 
     def find(self, batch_id: bytes) -> Receipt | None:
         """Return what became of a batch, or None."""

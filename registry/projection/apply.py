@@ -15,14 +15,13 @@ from chain.events import ChainEvent
 from chain.units import UnitId, UnitMalformed
 from registry.accounts import AccountKind
 from registry.projection import tables
-from registry.projection.changes import Changes, Key, Row
+from registry.projection.changes import Changes, Key, Row, fit
 from registry.projection.tables import CASH, POINTS, POSITIONS_A_BLOCK, Table
 
 Handler: TypeAlias = Callable[[Changes, ChainEvent], None]
 
 ZERO_ACCOUNT: Final = "0x" + "0" * 40
 UNKNOWN_UNIT: Final = "unknown"
-_INT64_MAX: Final = 2**63 - 1
 _TEXT_MAX_CHARS: Final = 2_000
 
 
@@ -46,11 +45,6 @@ def _unit(value: int) -> str:
     return UnitId.of(value).text
 
 
-def _fit(number: int) -> int:
-    # A stranger may file any 256-bit number; the projection must live on.
-    return min(number, _INT64_MAX)
-
-
 def _source(event: ChainEvent) -> Row:
     return {
         "block": event.block,
@@ -62,6 +56,10 @@ def _source(event: ChainEvent) -> Row:
 
 def _happened(event: ChainEvent) -> Row:
     return {"position": event.block * POSITIONS_A_BLOCK + event.log_index, **_source(event)}
+
+
+def _plus(row: Row, column: str, amount: int) -> None:
+    row[column] = fit(row[column] + amount)
 
 
 def _mark(row: Row, event: ChainEvent) -> None:
@@ -92,7 +90,7 @@ def _add(changes: Changes, event: ChainEvent, balance: _Balance, key: Key, amoun
     if row is None:
         fresh = {**dict(zip(balance.key, key, strict=True)), balance.column: 0}
         row = changes.put(balance.model, key, fresh)
-    row[balance.column] += amount
+    _plus(row, balance.column, amount)
     _mark(row, event)
 
 
@@ -143,7 +141,7 @@ def _units_issued(changes: Changes, event: ChainEvent) -> None:
         parts = {"vintage": unit.vintage, "project": unit.project, "batch": unit.batch}
         counts = {"issued_t": 0, "surrendered_t": 0, "cancelled_t": 0}
         row = changes.put(tables.Unit, (unit.text,), {"unit": unit.text, "kind": kind, **parts, **counts})
-    row["issued_t"] += args["quantityT"]
+    _plus(row, "issued_t", args["quantityT"])
     _mark(row, event)
     issuance = {
         "unit": unit.text,
@@ -156,14 +154,14 @@ def _units_issued(changes: Changes, event: ChainEvent) -> None:
 
 def _units_retired(changes: Changes, event: ChainEvent) -> None:
     row = changes.get(tables.Unit, (_unit(event.args["unitId"]),))
-    row["surrendered_t"] += event.args["quantityT"]
+    _plus(row, "surrendered_t", event.args["quantityT"])
     _mark(row, event)
 
 
 def _units_cancelled(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     row = changes.get(tables.Unit, (_unit(args["unitId"]),))
-    row["cancelled_t"] += args["quantityT"]
+    _plus(row, "cancelled_t", args["quantityT"])
     _mark(row, event)
     cancellation = {
         "unit": row["unit"],
@@ -195,8 +193,8 @@ def _period_published(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     row = {
         "period": args["period"],
-        "deadline_utc": _fit(args["deadline"]),
-        "cap_t": _fit(args["capT"]),
+        "deadline_utc": args["deadline"],
+        "cap_t": args["capT"],
         "offset_cap_ppm": args["offsetCapPpm"],
         "penalty_multiple": args["penaltyMultiple"],
         "cumulative": args["cumulative"],
@@ -209,7 +207,7 @@ def _period_published(changes: Changes, event: ChainEvent) -> None:
 def _allowances_allocated(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     row = changes.get(tables.Period, (args["period"],))
-    row["allocated_t"] += args["quantityT"]
+    _plus(row, "allocated_t", args["quantityT"])
     _mark(row, event)
     allocation = {
         "period": args["period"],
@@ -222,7 +220,7 @@ def _allowances_allocated(changes: Changes, event: ChainEvent) -> None:
 
 def _reference_price_published(changes: Changes, event: ChainEvent) -> None:
     row = changes.get(tables.Period, (event.args["period"],))
-    row["reference_price_fen"] = _fit(event.args["priceFen"])
+    row["reference_price_fen"] = event.args["priceFen"]
     _mark(row, event)
 
 
@@ -240,7 +238,7 @@ def _obligation(changes: Changes, event: ChainEvent) -> Row:
 
 
 def _obligation_recorded(changes: Changes, event: ChainEvent) -> None:
-    due = {"due_t": _fit(event.args["dueT"]), "verified": True, "status": "due"}
+    due = {"due_t": event.args["dueT"], "verified": True, "status": "due"}
     _obligation(changes, event).update(due)
 
 
@@ -248,9 +246,9 @@ def _units_surrendered(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     unit = UnitId.of(args["unitId"])
     row = _obligation(changes, event)
-    row["surrendered_t"] += args["quantityT"]
+    _plus(row, "surrendered_t", args["quantityT"])
     if unit.is_offset:
-        row["offsets_t"] += args["quantityT"]
+        _plus(row, "offsets_t", args["quantityT"])
     surrender = {
         "entity": args["entity"],
         "period": args["period"],
@@ -267,9 +265,9 @@ def _obligation_met(changes: Changes, event: ChainEvent) -> None:
 
 def _default_recorded(changes: Changes, event: ChainEvent) -> None:
     args = event.args
-    short = {"shortfall_t": _fit(args["shortfallT"]), "penalty_fen": _fit(args["penaltyFen"])}
+    short = {"shortfall_t": args["shortfallT"], "penalty_fen": args["penaltyFen"]}
     _obligation(changes, event).update({"assessed": True, "status": "default", **short})
-    totals = {"due_t": _fit(args["dueT"]), "surrendered_t": _fit(args["surrenderedT"])}
+    totals = {"due_t": args["dueT"], "surrendered_t": args["surrenderedT"]}
     which = {"entity": args["entity"], "period": args["period"]}
     changes.append(tables.Default, {**_happened(event), **which, **totals, **short})
 
@@ -279,7 +277,7 @@ def _default_recorded(changes: Changes, event: ChainEvent) -> None:
 
 def _verifier_accredited(changes: Changes, event: ChainEvent) -> None:
     args = event.args
-    row = {"verifier": args["verifier"], "until_utc": _fit(args["until"]), "revoked": False}
+    row = {"verifier": args["verifier"], "until_utc": args["until"], "revoked": False}
     changes.put(tables.Verifier, (args["verifier"],), {**row, **_source(event)})
 
 
@@ -308,7 +306,7 @@ def _report_filed(changes: Changes, event: ChainEvent) -> None:
         "period": args["period"],
         "evidence_root": args["evidenceRoot"],
         "document_hash": args["documentHash"],
-        "reported_t": _fit(args["reportedT"]),
+        "reported_t": args["reportedT"],
         "status": "filed",
     }
     changes.put(tables.Report, (args["entity"], args["reportId"]), {**row, **_source(event)})
@@ -325,7 +323,7 @@ def _emissions_verified(changes: Changes, event: ChainEvent) -> None:
         "entity": args["entity"],
         "period": args["period"],
         "evidence_root": args["evidenceRoot"],
-        "verified_t": _fit(args["verifiedT"]),
+        "verified_t": args["verifiedT"],
         "document_hash": args["documentHash"],
         "verifier": args["verifier"],
     }
@@ -351,9 +349,9 @@ def _reductions_verified(changes: Changes, event: ChainEvent) -> None:
         "vintage": args["vintage"],
         "batch": args["batch"],
         "evidence_root": args["evidenceRoot"],
-        "baseline_t": _fit(args["baselineT"]),
-        "project_t": _fit(args["projectT"]),
-        "leakage_t": _fit(args["leakageT"]),
+        "baseline_t": args["baselineT"],
+        "project_t": args["projectT"],
+        "leakage_t": args["leakageT"],
         "document_hash": args["documentHash"],
         "verifier": args["verifier"],
         "unit": _unit(args["unitId"]),
@@ -454,7 +452,7 @@ def _points_epoch_published(changes: Changes, event: ChainEvent) -> None:
     row = {
         "epoch": args["epoch"],
         "root": args["root"],
-        "total_g": _fit(args["totalG"]),
+        "total_g": args["totalG"],
         "people": args["people"],
         "batches_root": args["batchesRoot"],
         "claimed_g": 0,
@@ -465,7 +463,7 @@ def _points_epoch_published(changes: Changes, event: ChainEvent) -> None:
 def _points_claimed(changes: Changes, event: ChainEvent) -> None:
     args = event.args
     row = changes.get(tables.PointsEpoch, (args["epoch"],))
-    row["claimed_g"] += args["quantityG"]
+    _plus(row, "claimed_g", args["quantityG"])
     _mark(row, event)
     claim = {"epoch": args["epoch"], "person": args["person"], "quantity_g": args["quantityG"]}
     changes.append(tables.PointsClaim, {**_happened(event), **claim})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select, Table, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,8 +16,20 @@ from sqlalchemy.sql.dml import Insert
 
 from registry.projection.tables import Table as Model
 
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+
 Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[Any, ...]
+
+
+def fit(number: int) -> int:
+    """Return the number, or the 64-bit one that is nearest.
+
+    A stranger may file any 256-bit number, a verifier sign one; the projection must live on, and the audit
+    says that the chain's number is another.
+    """
+    return max(_INT64_MIN, min(number, _INT64_MAX))
 
 
 def table_of(model: type[Model]) -> Table:
@@ -36,7 +48,7 @@ class Changes:
 
     def append(self, model: type[Model], row: Row) -> None:
         """Add a row that nothing will change."""
-        self._appended.setdefault(model, []).append(row)
+        self._appended.setdefault(model, []).append(_fitting(row))
 
     def find(self, model: type[Model], key: Key) -> Row | None:
         """Return the row of this primary key to be changed, or None; what is returned will be written."""
@@ -72,7 +84,15 @@ class Changes:
             self._connection.execute(insert(table_of(model)), rows)
         for model, kept in self._kept.items():
             if kept:
-                self._connection.execute(_upsert(table_of(model), self._connection), list(kept.values()))
+                rows = [_fitting(row) for row in kept.values()]
+                self._connection.execute(_upsert(table_of(model), self._connection), rows)
+
+
+def _fitting(row: Row) -> Row:
+    for column, value in row.items():
+        if type(value) is int and not _INT64_MIN <= value <= _INT64_MAX:
+            row[column] = fit(value)
+    return row
 
 
 @cache

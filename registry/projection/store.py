@@ -110,14 +110,14 @@ class Projection:
 
         Returns
         -------
-        The number of events applied.
+        The number of events applied here; another process that follows the chain may have applied some.
 
         Raises
         ------
         ChainUnreachable :
             The chain stopped answering; what was applied stays, the rest may be asked for again.
         ProjectionRefused :
-            The projection is ahead of the chain, or another process moved it meanwhile.
+            The projection is ahead of the chain.
         """
         with self._applying:
             head = reader.head()
@@ -129,8 +129,10 @@ class Projection:
             while at < last:
                 start = max(at + 1, reader.first_block)
                 end = min(start + BLOCKS_A_STEP - 1, last)
-                applied += self._step(at, end, list(reader.read(start, end)))
-                at = end
+                events = list(reader.read(start, end))
+                if self._step(at, end, events):
+                    applied += len(events)
+                at = self.block()  # another process may have been quicker
                 on_step(at, last)
             return applied
 
@@ -140,9 +142,10 @@ class Projection:
             self._drop()
         return self.catch_up(reader, on_step=on_step)
 
-    def _step(self, at: int, end: int, events: list[ChainEvent]) -> int:
+    def _step(self, at: int, end: int, events: list[ChainEvent]) -> bool:
         with self.engine.begin() as connection:
-            self._advance(connection, at, end)  # a write first: whoever else applies has to wait here
+            if not _advance(connection, at, end):
+                return False
             changes = Changes(connection)
             place = (-1, -1)
             block = -1
@@ -157,13 +160,7 @@ class Projection:
                     )
                 apply(changes, happened)
             changes.write()
-        return len(events)
-
-    def _advance(self, connection: Connection, at: int, end: int) -> None:
-        cursor = table_of(tables.Cursor)
-        moved = connection.execute(update(cursor).where(cursor.c.block == at).values(block=end))
-        if moved.rowcount != 1:
-            raise ProjectionRefused(reason="moved by another process", block=at)
+        return True
 
     def _prepare(self) -> None:
         if inspect(self.engine).has_table(str(tables.Cursor.__tablename__)):
@@ -189,6 +186,13 @@ class Projection:
         ordered = tables.Table.metadata.sorted_tables
         statements = [str(CreateTable(table).compile(self.engine)) for table in ordered]
         return "0x" + sha256("\n".join(statements).encode()).hex()
+
+
+def _advance(connection: Connection, at: int, end: int) -> bool:
+    """Move the place; False if it is not where it was. Being a write, it makes whoever else applies wait."""
+    cursor = table_of(tables.Cursor)
+    moved = connection.execute(update(cursor).where(cursor.c.block == at).values(block=end))
+    return bool(moved.rowcount == 1)
 
 
 def _cursor(connection: Connection) -> Any:

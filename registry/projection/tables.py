@@ -5,7 +5,7 @@ of any row is one look at the chain away (SOURCES 22, 26).
 
 Accounts are EIP-55 text, units their text code (`chain.units`), `cash` the asset name of money, hashes and
 request ids `0x` text, times Unix seconds. Tonnes `_t`, fen `_fen`, grams `_g` are 64-bit integers; a larger
-number that a stranger may write on chain (a reported tonnage, a time) is kept as 2^63 - 1.
+number that somebody may write on chain (a reported tonnage, a time) is kept as 2^63 - 1.
 """
 
 from __future__ import annotations

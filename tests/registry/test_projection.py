@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from chain.abi import BUSINESS_CONTRACTS, abi_of
+from chain.events import ChainEvent
 from chain.refusals import ChainUnreachable
 from registry.projection import digest, store, tables
 from registry.projection.apply import HANDLERS, UnknownEventError
@@ -110,6 +112,18 @@ MOVES = st.tuples(st.sampled_from([FIRM, OTHER, CLEARING]), st.sampled_from([FIR
 
 
 @settings(max_examples=20)
+@given(quantities_t=st.lists(st.integers(1, 2**79), min_size=1, max_size=4), cut=st.integers(3, 9))
+def test_absurd_numbers_stop_nothing_and_depend_on_no_cut(quantities_t: list[int], cut: int) -> None:
+    chain = MadeUpChain()
+    for quantity_t in quantities_t:
+        chain.issue(FIRM, quantity_t).block().surrender(FIRM, quantity_t).block()
+    pieces = Projection(open_engine("sqlite://"), IDENTITY)
+    pieces.catch_up(chain, cut)
+    pieces.catch_up(chain)
+    assert digest.digests(pieces.engine) == digest.digests(projection_of(chain).engine)
+
+
+@settings(max_examples=20)
 @given(moves=st.lists(MOVES, max_size=30))
 def test_transfers_make_and_lose_nothing(moves: list[tuple[str, str, int]]) -> None:
     chain = MadeUpChain()
@@ -144,6 +158,25 @@ def test_an_interrupted_reading_changes_nothing_and_goes_on(monkeypatch: pytest.
     chain.unreachable_after = None
     projection.catch_up(chain)
     assert digest.digests(projection.engine) == digest.digests(projection_of(chain).engine)
+
+
+def test_two_processes_that_follow_the_chain_apply_every_event_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'p.sqlite'}"
+    first, second = (Projection(open_engine(url), IDENTITY) for _ in range(2))
+
+    class Overtaken(MadeUpChain):
+        def read(self, from_block: int, to_block: int | None = None) -> Iterable[ChainEvent]:
+            events = list(super().read(from_block, to_block))
+            first.catch_up(a_year(), 5)  # after this process has read, and before it writes
+            return events
+
+    chain = a_year()
+    overtaken = Overtaken()
+    overtaken.__dict__.update(chain.__dict__)
+    assert second.catch_up(overtaken) == sum(event.block > 5 for event in chain.events)
+    assert digest.digests(second.engine) == digest.digests(projection_of(chain).engine)
+    first.engine.dispose()
+    second.engine.dispose()
 
 
 def test_a_store_opened_again_goes_on_where_it_stopped(tmp_path: Path) -> None:
