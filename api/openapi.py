@@ -6,8 +6,10 @@ from typing import Any
 
 from fastapi import FastAPI, status
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from api.auth.roles import Role
+from api.dependencies import RoleCheck
 from api.problems import Problem, refusals
 from api.relay import UnsignedTransaction
 
@@ -21,12 +23,12 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def prepares(summary: str) -> dict[str, Any]:
-    """Return what the decorator of a preparing route says."""
+def prepares(summary: str, more: dict[int, str] | None = None) -> dict[str, Any]:
+    """Return what the decorator of a preparing route says; `more` are refusals of its own."""
     return {
         "summary": summary,
         "response_model": UnsignedTransaction,
-        "responses": refusals({404: "NotFound.", 413: "RequestTooLarge."}),
+        "responses": refusals({413: "RequestTooLarge."} | (more or {})),
     }
 
 
@@ -51,6 +53,27 @@ def performs(
     }
 
 
+def roles_of(route: RouteContext) -> tuple[Role, ...] | None:
+    """Return the roles that a route lets in; None where there is no role check, which is a public route."""
+    waiting = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        if isinstance(dependant.call, RoleCheck):
+            return dependant.call.roles
+        waiting += dependant.dependencies
+    return None
+
+
+def _say_roles(document: dict[str, Any], app: FastAPI) -> None:
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or route.path_format is None:
+            continue
+        roles = roles_of(route)
+        for method in (route.methods or set()) if roles is not None else ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["x-roles"] = [role.value for role in roles or ()]
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the form of every refusal in it."""
     if app.openapi_schema is None:
@@ -67,5 +90,6 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(schema.pop("$defs", {}))
         schemas["Problem"] = schema
+        _say_roles(document, app)
         app.openapi_schema = document
     return app.openapi_schema
