@@ -20,6 +20,7 @@ from chain.refusals import ChainUnreachable, Refusal
 from exchange.commands import (
     AMOUNT_MAX,
     CASH,
+    AccountExited,
     ChainCursor,
     Command,
     Credit,
@@ -253,11 +254,24 @@ def _settled(event: ChainEvent) -> Command:
 
 
 def _released(event: ChainEvent) -> Command | None:
-    """A withdrawal that the exchange released. One without an id is a forced exit, which is no command."""
+    """A withdrawal that the exchange released; one without an id is a forced exit."""
     request_id = _bytes(event.args["requestId"])
-    if not any(request_id) or any(request_id[:16]):
+    if not any(request_id):
+        return _exited(event)
+    if any(request_id[:16]):
         return None
     return WithdrawalReleased(request_id[16:], event.block, _bytes(event.tx_hash))
+
+
+def _exited(event: ChainEvent) -> Command:
+    cash = event.name == "CashWithdrawn"
+    return AccountExited(
+        tx_hash=_bytes(event.tx_hash),
+        log_index=event.log_index,
+        account=_bytes(event.args["account"]),
+        asset=CASH if cash else event.args["unitId"],
+        amount=event.args["amountFen" if cash else "quantityT"],
+    )
 
 
 def _bytes(text: str) -> bytes:

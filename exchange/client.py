@@ -6,7 +6,7 @@
 Everything may be sent again: commands carry their ids, and a repetition is answered as the first time.
 
     Refusal
-    ├── ExchangeUnreachable   no answer came, in spite of a few attempts; it may or may not have been done
+    ├── ExchangeUnreachable   no answer came for as long as patience lasted; it may or may not have been done
     ├── WaitedTooLong         what was waited for has not happened in the time given
     └── (any of exchange.refusals)
 """
@@ -48,8 +48,8 @@ from exchange.messages import (
 from exchange.refusals import ExchangeUnreachable, WaitedTooLong, from_json
 
 BATCH: Final = 1_000
-_ATTEMPTS: Final = 4
 _PAUSE_S: Final = 0.1
+_PAUSE_S_MAX: Final = 1.0
 _POLL_S: Final = 10.0
 
 Command = dict[str, Any]
@@ -110,8 +110,10 @@ def list_instrument(
 class ExchangeClient:
     """One exchange; safe to share between threads."""
 
-    def __init__(self, url: str, secret: str, timeout_s: float = 30.0) -> None:
+    def __init__(self, url: str, secret: str, timeout_s: float = 30.0, patience_s: float = 2.0) -> None:
+        """Wait `timeout_s` for an answer; go on asking an exchange that is away for `patience_s`."""
         self.url = url
+        self._patience_s = patience_s
         self._headers = {"authorization": f"Bearer {secret}"}
         self._http = httpx.Client(base_url=url, headers=self._headers, timeout=timeout_s, trust_env=False)
 
@@ -283,22 +285,24 @@ class ExchangeClient:
     def _ask(self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None) -> Any:
         """Ask, a few times if need be: everything here may be repeated."""
         content = None if body is None else orjson.dumps(body)
-        reason = ""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(_PAUSE_S * 2**attempt)
+        deadline = time.monotonic() + self._patience_s
+        pause_s = _PAUSE_S
+        while True:
             try:
                 response = self._http.request(method, path, content=content, params=query)
             except httpx.TransportError as error:
                 reason = type(error).__name__
-                continue
-            if response.status_code < 400:
-                return orjson.loads(response.content)
-            refusal = _refusal(response)
-            if refusal is not None:
-                raise refusal
-            reason = f"status {response.status_code}"
-        raise ExchangeUnreachable(url=self.url, reason=reason)
+            else:
+                if response.status_code < 400:
+                    return orjson.loads(response.content)
+                refusal = _refusal(response)
+                if refusal is not None:
+                    raise refusal
+                reason = f"status {response.status_code}"
+            if time.monotonic() + pause_s > deadline:
+                raise ExchangeUnreachable(url=self.url, reason=reason)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _PAUSE_S_MAX)
 
 
 def _outcome(answer: dict[str, Any]) -> Outcome:

@@ -125,6 +125,20 @@ class WithdrawalReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountExited:
+    """An account took an asset out of Clearing itself, the exchange having been silent (forced exit).
+
+    `tx_hash` and `log_index` name the event, so it counts once.
+    """
+
+    tx_hash: bytes
+    log_index: int
+    account: bytes
+    asset: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainCursor:
     """Everything on chain up to and including this block has been taken in."""
 
@@ -140,5 +154,6 @@ Command = (
     | CloseEpoch
     | EpochSettled
     | WithdrawalReleased
+    | AccountExited
     | ChainCursor
 )

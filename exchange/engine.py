@@ -22,6 +22,7 @@ from exchange.commands import (
     AMOUNT_MAX,
     CASH,
     INT63_MAX,
+    AccountExited,
     CancelOrder,
     ChainCursor,
     CloseEpoch,
@@ -61,6 +62,7 @@ from exchange.reports import (
     CursorMoved,
     EpochClosed,
     EpochConfirmed,
+    ExitTaken,
     InstrumentListed,
     OrderAccepted,
     OrderCancelled,
@@ -72,7 +74,7 @@ from exchange.reports import (
     WithdrawalRequested,
 )
 from exchange.risk import needed
-from exchange.state import Epoch, State, Withdrawal, deposit_key
+from exchange.state import Epoch, Exit, State, Withdrawal, deposit_key
 from exchange.tape import tape_root
 
 
@@ -338,7 +340,7 @@ def _entry_reports(state: State, order: Order) -> list[Report]:
         reports += state.trades[order.entry_trade - 1 : order.entry_trade - 1 + order.entry_trades]
     if order.entry_left_t == 0:
         reports.append(OrderFilled(order.order_id))
-    elif order.cancelled in {CancelReason.NONE, CancelReason.CLIENT}:
+    elif order.cancelled in _CANCELLED_LATER:
         reports.append(OrderRested(order.order_id, order.entry_left_t))
     else:
         reports.append(OrderCancelled(order.order_id, order.entry_left_t, order.cancelled))
@@ -365,14 +367,19 @@ def _cancel_order(state: State, command: CancelOrder) -> list[Report]:
     if order is None or order.account != command.account:
         raise OrderUnknown(order_id=_uuid_text(command.order_id))
     if order.status is OrderStatus.OPEN:
-        state.books[order.unit].own(order.side).remove(order)
-        order.status, order.cancelled = OrderStatus.CANCELLED, CancelReason.CLIENT
-        _release_rest(state, order)
+        _take_out(state, order, CancelReason.CLIENT)
     elif order.cancelled is not CancelReason.CLIENT:
         raise OrderNotOpen(
             order_id=_uuid_text(command.order_id), status=order.status.name.lower(), filled_t=order.filled_t
         )
     return [OrderCancelled(order.order_id, order.remaining_t, CancelReason.CLIENT)]
+
+
+def _take_out(state: State, order: Order, reason: CancelReason) -> None:
+    """Take an open order out of its book and give back what it had reserved."""
+    state.books[order.unit].own(order.side).remove(order)
+    order.status, order.cancelled = OrderStatus.CANCELLED, reason
+    _release_rest(state, order)
 
 
 # --- epochs and the chain ---
@@ -405,6 +412,37 @@ def _epoch_settled(state: State, command: EpochSettled) -> list[Report]:
     return [EpochConfirmed(epoch.number, epoch.block, epoch.tx_hash)]
 
 
+def _account_exited(state: State, command: AccountExited) -> list[Report]:
+    """Follow the chain: it has paid. The account's orders go, so that nothing stays reserved."""
+    key = command.tx_hash + command.log_index.to_bytes(4, "big")
+    reports: list[Report] = []
+    taken = state.exits.get(key)
+    if taken is None:
+        for order in state.orders.values():
+            if order.account == command.account and order.status is OrderStatus.OPEN:
+                _take_out(state, order, CancelReason.EXIT)
+                reports.append(OrderCancelled(order.order_id, order.remaining_t, CancelReason.EXIT))
+        paid_out = _pay_withdrawals(state, command)
+        available = state.ledger.available(command.account, command.asset)
+        debited = min(available, command.amount - paid_out)
+        state.ledger.debit(command.account, command.asset, debited)
+        taken = Exit(command.account, command.asset, command.amount, paid_out, debited)
+        state.exits[key] = taken
+    reports.append(ExitTaken(taken.account, taken.asset, taken.amount, taken.missing))
+    return reports
+
+
+def _pay_withdrawals(state: State, command: AccountExited) -> int:
+    """Count the exit as the payment of what the account had asked for; return how much that was."""
+    paid_out = 0
+    for withdrawal in state.withdrawals.values():
+        same = (withdrawal.account, withdrawal.asset) == (command.account, command.asset)
+        if same and not withdrawal.released and withdrawal.amount <= command.amount - paid_out:
+            withdrawal.released, withdrawal.tx_hash = True, command.tx_hash
+            paid_out += withdrawal.amount
+    return paid_out
+
+
 def _chain_cursor(state: State, command: ChainCursor) -> list[Report]:
     state.chain_block = max(state.chain_block, command.block)
     return [CursorMoved(state.chain_block)]
@@ -418,6 +456,9 @@ def _unit_text(unit: int) -> str:
     return UnitId.of(unit).text
 
 
+# An order with one of these rested at its entry, whatever became of it later.
+_CANCELLED_LATER: Final = frozenset({CancelReason.NONE, CancelReason.CLIENT, CancelReason.EXIT})
+
 _RULES: Final[dict[type, Callable[[State, Any], list[Report]]]] = {
     ListInstrument: _list_instrument,
     Credit: _credit,
@@ -427,5 +468,6 @@ _RULES: Final[dict[type, Callable[[State, Any], list[Report]]]] = {
     CloseEpoch: _close_epoch,
     EpochSettled: _epoch_settled,
     WithdrawalReleased: _withdrawal_released,
+    AccountExited: _account_exited,
     ChainCursor: _chain_cursor,
 }

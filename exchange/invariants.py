@@ -32,12 +32,14 @@ def _nonzero(counter: Counter[Any]) -> dict[Any, int]:
 
 
 def _check_conserved(state: State) -> None:
-    """Of each asset: what was credited, less what was withdrawn, is what all accounts have."""
+    """Of each asset: credited, less withdrawn and taken by exits, is what all accounts have."""
     expected: Counter[int] = Counter()
     for deposit in state.deposits.values():
         expected[deposit.asset] += deposit.amount
     for withdrawal in state.withdrawals.values():
         expected[withdrawal.asset] -= withdrawal.amount
+    for taken in state.exits.values():
+        expected[taken.asset] -= taken.debited
     held: Counter[int] = Counter()
     for assets in state.ledger.accounts.values():
         for asset, balance in assets.items():

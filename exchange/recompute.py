@@ -46,8 +46,8 @@ def recompute_tape(journal: Path) -> dict[int, bytes]:
 def expected_in_clearing(state: State) -> dict[tuple[bytes, int], int]:
     """Return what Clearing must hold, by (account, asset), at the block `state.chain_block`.
 
-    Deposits, less released withdrawals, with the deltas of every settled epoch. Zeros are left out; asset 0
-    is cash, in fen.
+    Deposits, less released withdrawals and forced exits, with the deltas of every settled epoch. Zeros are
+    left out; asset 0 is cash, in fen.
     """
     held: Counter[tuple[bytes, int]] = Counter()
     for deposit in state.deposits.values():
@@ -55,6 +55,8 @@ def expected_in_clearing(state: State) -> dict[tuple[bytes, int], int]:
     for withdrawal in state.withdrawals.values():
         if withdrawal.released:
             held[withdrawal.account, withdrawal.asset] -= withdrawal.amount
+    for taken in state.exits.values():
+        held[taken.account, taken.asset] -= taken.amount - taken.paid_out
     for epoch in state.epochs:
         if epoch.settled:
             for delta in net(state.trades_of(epoch)):

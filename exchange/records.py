@@ -11,6 +11,7 @@
     7  EpochSettled          epoch u64, tape_root 32, block u64, tx_hash 32
     8  WithdrawalReleased    withdrawal_id 16, block u64, tx_hash 32
     9  ChainCursor           block u64
+    10 AccountExited         tx_hash 32, log_index u32, account 20, asset u128, amount u128
 
 One kind has one length, so a run of records is read without separators. A layout never changes; a new one
 gets a new kind.
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from exchange.commands import (
+    AccountExited,
     CancelOrder,
     ChainCursor,
     CloseEpoch,
@@ -51,6 +53,7 @@ _CLOSE: Final = struct.Struct(">BQQ")
 _SETTLED: Final = struct.Struct(">BQ32sQ32s")
 _RELEASED: Final = struct.Struct(">B16sQ32s")
 _CURSOR: Final = struct.Struct(">BQ")
+_EXITED: Final = struct.Struct(">B32sI20s16s16s")
 
 _SIDES: Final = {int(side): side for side in Side}
 _KINDS: Final = {int(kind): kind for kind in OrderKind}
@@ -107,6 +110,11 @@ def _encode_withdraw(c: RequestWithdrawal) -> bytes:
     return _WITHDRAW.pack(5, c.withdrawal_id, c.account, asset, amount, c.at_us)
 
 
+def _encode_exited(c: AccountExited) -> bytes:
+    asset, amount = c.asset.to_bytes(16, "big"), c.amount.to_bytes(16, "big")
+    return _EXITED.pack(10, c.tx_hash, c.log_index, c.account, asset, amount)
+
+
 _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     ListInstrument: lambda c: _LIST.pack(
         1, c.unit.to_bytes(16, "big"), c.tick_fen, c.lot_t, c.quantity_max_t
@@ -119,6 +127,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     EpochSettled: lambda c: _SETTLED.pack(7, c.epoch, c.tape_root, c.block, c.tx_hash),
     WithdrawalReleased: lambda c: _RELEASED.pack(8, c.withdrawal_id, c.block, c.tx_hash),
     ChainCursor: lambda c: _CURSOR.pack(9, c.block),
+    AccountExited: _encode_exited,
 }
 
 _DECODERS: Final[dict[int, tuple[struct.Struct, Callable[..., Command]]]] = {
@@ -146,4 +155,10 @@ _DECODERS: Final[dict[int, tuple[struct.Struct, Callable[..., Command]]]] = {
     7: (_SETTLED, EpochSettled),
     8: (_RELEASED, WithdrawalReleased),
     9: (_CURSOR, ChainCursor),
+    10: (
+        _EXITED,
+        lambda tx_hash, log_index, account, asset, amount: AccountExited(
+            tx_hash, log_index, account, _number(asset), _number(amount)
+        ),
+    ),
 }

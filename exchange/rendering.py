@@ -22,6 +22,7 @@ from exchange.messages import (
     WithdrawalMessage,
 )
 from exchange.netting import Delta
+from exchange.refusals import ChainDisagrees
 from exchange.reports import CancelReason, Trade
 from exchange.sequencer import Sequencer
 from exchange.state import Epoch, State, Withdrawal
@@ -152,6 +153,12 @@ def alarms(sequencer: Sequencer, desk: ClearingDesk) -> list[AlarmMessage]:
     """Show everything that a person should look at."""
     standing = list(desk.alarms.values())
     standing += [Alarm(stuck.refusal, 0, stuck.attempts) for stuck in desk.stuck.values()]
+    for taken in sequencer.state.exits.values():
+        if taken.missing:
+            short = ChainDisagrees(
+                account=account_text(taken.account), asset=asset_text(taken.asset), missing=str(taken.missing)
+            )
+            standing.append(Alarm(short, 0))
     if sequencer.failed is not None:
         standing.append(Alarm(sequencer.failed, 0))
     return [

@@ -23,6 +23,8 @@ class CancelReason(IntEnum):
     """A market buy had no cash left for the next tonne."""
     SELF_TRADE = 4
     """Next in the book stood an order of the same account."""
+    EXIT = 5
+    """Its account took its balances out of Clearing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,16 @@ class WithdrawalConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitTaken:
+    """A forced exit was taken over; `missing` of it the account did not have here: its trades had used it."""
+
+    account: bytes
+    asset: int
+    amount: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class CursorMoved:
     """The chain has been read up to this block."""
 
@@ -158,5 +170,6 @@ Report = (
     | EpochClosed
     | EpochConfirmed
     | WithdrawalConfirmed
+    | ExitTaken
     | CursorMoved
 )

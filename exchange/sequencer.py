@@ -140,7 +140,7 @@ class Sequencer:
             reports = apply(self.state, command)
         except Refusal as refusal:
             return refusal.with_traceback(None)
-        self.views.observe(self.state, command)
+        self.views.observe(self.state, command, reports)
         return reports
 
     def _fail(self, batch: list[_Waiting], refusal: JournalUnavailable) -> None:

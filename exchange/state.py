@@ -47,6 +47,26 @@ class Withdrawal:
     tx_hash: bytes = b""
 
 
+@dataclass(slots=True)
+class Exit:
+    """What an account took out of Clearing itself, and where it came from here.
+
+    `paid_out` were withdrawals that it had asked for, `debited` was available; the rest its unsettled trades
+    had used: Clearing is then short by as much, and an epoch may not settle until a person has acted.
+    """
+
+    account: bytes
+    asset: int
+    amount: int
+    paid_out: int
+    debited: int
+
+    @property
+    def missing(self) -> int:
+        """What the account took and did not have."""
+        return self.amount - self.paid_out - self.debited
+
+
 def deposit_key(account: bytes, deposit_id: bytes) -> bytes:
     """Return what names a deposit: two accounts may use one id."""
     return account + deposit_id
@@ -65,6 +85,7 @@ class State:
     deposits: dict[bytes, Credit] = field(default_factory=dict)
     """By `deposit_key`."""
     withdrawals: dict[bytes, Withdrawal] = field(default_factory=dict)
+    exits: dict[bytes, Exit] = field(default_factory=dict)
     settled_epoch: int = 0
     chain_block: int = -1
     """Last block of the chain that was taken in; -1 before the first."""
@@ -114,6 +135,7 @@ def _canonical(state: State) -> Iterator[object]:
     yield from state.trades
     yield from state.epochs
     yield from (state.deposits[key] for key in sorted(state.deposits))
+    yield from (state.exits[key] for key in sorted(state.exits))
     yield from (state.withdrawals[withdrawal_id] for withdrawal_id in sorted(state.withdrawals))
 
 

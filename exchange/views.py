@@ -6,11 +6,20 @@ Derived from the state as it grows, so that a repeated command shows nothing twi
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exchange.book import Order
-from exchange.commands import CancelOrder, Command, PlaceOrder, RequestWithdrawal, Side, WithdrawalReleased
-from exchange.reports import Trade
+from exchange.commands import (
+    AccountExited,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    RequestWithdrawal,
+    Side,
+    WithdrawalReleased,
+)
+from exchange.reports import ExitTaken, OrderCancelled, Report, Trade
 from exchange.state import State, Withdrawal
 
 
@@ -47,19 +56,28 @@ class Views:
         self._trades_seen = 0
         self._touched: defaultdict[int, _Touched] = defaultdict(_Touched)
 
-    def observe(self, state: State, command: Command) -> None:
+    def observe(self, state: State, command: Command, reports: Sequence[Report]) -> None:
         """Take in what an accepted command did."""
         if isinstance(command, PlaceOrder):
             self._observe_order(state, command)
-        elif isinstance(command, CancelOrder):
-            order = state.orders[command.order_id]
-            self._touched[order.unit].prices.add((order.side, order.price_fen))
+        elif isinstance(command, CancelOrder | AccountExited):
+            self._observe_cancels(state, reports)
         elif isinstance(command, RequestWithdrawal):
             withdrawal = state.withdrawals[command.withdrawal_id]
             if not withdrawal.released:
                 self.unreleased[command.withdrawal_id] = withdrawal
         elif isinstance(command, WithdrawalReleased):
             self.unreleased.pop(command.withdrawal_id, None)
+
+    def _observe_cancels(self, state: State, reports: Sequence[Report]) -> None:
+        for report in reports:
+            if isinstance(report, OrderCancelled):
+                order = state.orders[report.order_id]
+                self._touched[order.unit].prices.add((order.side, order.price_fen))
+            elif isinstance(report, ExitTaken):
+                paid = [each.withdrawal_id for each in self.unreleased.values() if each.released]
+                for withdrawal_id in paid:
+                    del self.unreleased[withdrawal_id]
 
     def _observe_order(self, state: State, command: PlaceOrder) -> None:
         if len(state.orders) == self._orders_seen:

@@ -10,8 +10,12 @@ import pytest
 from chain.refusals import ChainUnreachable
 from exchange.clearing import command_of
 from exchange.commands import CASH, CloseEpoch, OrderKind, PlaceOrder, RequestWithdrawal, Side
+from exchange.recompute import expected_in_clearing, rebuild
 from exchange.refusals import ChainBehindJournal, JournalBehindChain
+from exchange.rendering import alarms
+from exchange.reports import CancelReason
 from exchange.state import state_hash
+from exchange.wire import account_text
 from tests.exchange.conftest import Exchange, Running
 from tests.exchange.fakes import FakeClearing
 from tests.exchange.world import ACCOUNTS, ANNA, BERT, CARL, UNIT
@@ -177,9 +181,46 @@ async def test_a_frozen_account_does_not_hold_up_the_others(exchange: Exchange) 
         assert matches_chain(running)
 
 
-async def test_what_left_clearing_without_the_exchange_is_an_alarm(exchange: Exchange) -> None:
+async def test_a_forced_exit_is_taken_over_once_and_its_orders_leave_the_book(exchange: Exchange) -> None:
     async with exchange.funded() as running:
-        exchange.clearing.exit(ANNA, 5)
+        order = PlaceOrder(uuid4().bytes, ANNA, UNIT, Side.BUY, OrderKind.LIMIT, 5_000, 100, 5)
+        await running.do(order)
+        name = await withdraw(running, ANNA, CASH, 300_000)
+        exchange.clearing.exit(ANNA, 1_000_000)
+        await running.desk.follow()
+        state = running.sequencer.state
+        assert state.orders[order.order_id].cancelled is CancelReason.EXIT
+        assert state.withdrawals[name].released
+        assert not running.sequencer.views.unreleased
+        assert not alarms(running.sequencer, running.desk)
+        assert matches_chain(running)
+        before = state_hash(state)
+        exited = command_of(exchange.clearing.blocks[-1][0])
+        assert exited is not None
+        await running.do(exited)
+        assert state_hash(state) == before
+    assert expected_in_clearing(rebuild(exchange.path)) == {
+        **{(account, UNIT): 1_000 for account in ACCOUNTS},
+        **{(account, CASH): 1_000_000 for account in ACCOUNTS if account != ANNA},
+    }
+
+
+async def test_an_exit_with_what_trades_had_used_is_an_alarm_also_after_a_restart(
+    exchange: Exchange,
+) -> None:
+    async with exchange.funded() as running:
+        await trade(running, quantity_t=10, seller=BERT, buyer=ANNA)
+        exchange.clearing.exit(ANNA, 1_000_000)
+        await running.desk.follow()
+    async with exchange.running() as restarted:
+        (alarm,) = alarms(restarted.sequencer, restarted.desk)
+        assert (alarm["code"], alarm["facts"]["missing"]) == ("ChainDisagrees", "1000")
+
+
+async def test_a_release_that_the_exchange_did_not_ask_for_is_an_alarm(exchange: Exchange) -> None:
+    async with exchange.funded() as running:
+        args = {"account": account_text(ANNA), "requestId": "0x" + "77" * 32, "amountFen": 5}
+        exchange.clearing.mine("CashWithdrawn", args)
         await running.desk.follow()
         assert running.desk.alarms["CashWithdrawn"].refusal.code == "ChainDisagrees"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chain.refusals import Refusal
 from exchange.commands import (
     CASH,
+    AccountExited,
     CancelOrder,
     CloseEpoch,
     Command,
@@ -63,8 +64,17 @@ credited = st.builds(
     asset=st.sampled_from([CASH, UNIT]),
     amount=st.integers(1, 3_000),
 )
+exited = st.builds(
+    AccountExited,
+    tx_hash=st.just(b"x" * 32),
+    log_index=st.integers(0, 3),
+    account=accounts,
+    asset=st.sampled_from([CASH, UNIT]),
+    amount=st.integers(1, 5_000),
+)
 closed = st.builds(CloseEpoch, epoch=st.integers(1, 4), at_us=st.just(10))
-histories = st.lists(st.one_of(placed, placed, placed, cancelled, credited, withdrawn, closed), max_size=60)
+anything = st.one_of(placed, placed, placed, cancelled, credited, withdrawn, closed, exited)
+histories = st.lists(anything, max_size=60)
 
 
 def opening() -> list[Command]:

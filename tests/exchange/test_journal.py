@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from exchange import journal as journal_module
 from exchange.commands import (
+    AccountExited,
     CancelOrder,
     ChainCursor,
     CloseEpoch,
@@ -47,6 +48,7 @@ commands = st.one_of(
     st.builds(EpochSettled, u64, b32, u64, b32),
     st.builds(WithdrawalReleased, b16, u64, b32),
     st.builds(ChainCursor, u64),
+    st.builds(AccountExited, b32, st.integers(0, 2**32 - 1), b20, u128, u128),
 )
 
 
