@@ -12,8 +12,11 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eth_abi import decode, encode
+from eth_abi import encode
+from eth_abi.codec import ABIDecoder
+from eth_abi.decoding import StringDecoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals, registry
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -24,6 +27,19 @@ ARTIFACTS: Final = Path(__file__).parent / "artifacts"
 BUSINESS_CONTRACTS: Final = (
     "CarbonLedger", "Verification", "Compliance", "Clearing", "SettlementCash", "MicroCarat",
 )  # fmt: skip
+
+
+def _forgiving_decoder() -> ABIDecoder:
+    # Anyone may write bytes that are no UTF-8 where a text belongs: they must stop nobody.
+    forgiving = registry.copy()  # type: ignore[no-untyped-call]
+    forgiving.unregister_decoder("string")
+    strings = StringDecoder(handle_string_errors="replace")  # type: ignore[no-untyped-call]
+    is_string = BaseEquals("string")  # type: ignore[no-untyped-call]
+    forgiving.register_decoder(is_string, strings, label="string")
+    return ABIDecoder(forgiving)
+
+
+decode: Final = _forgiving_decoder().decode
 
 _PANICS: Final = {0x01: "assertion failed", 0x11: "overflow", 0x12: "division by zero", 0x32: "out of bounds"}
 
