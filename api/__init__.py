@@ -1,1 +1,1 @@
-"""How the world asks: HTTP routes by role, sign-in, errors, the command line. Stands on all other packages."""
+"""How the world asks: HTTP routes by role, sign-in, errors, the command line."""

@@ -51,9 +51,9 @@ _RECURSION_MAX: Final = 1_000
 _ABOUT: Final = """
 Sign in with `POST /sign-in/nonce` and `POST /sign-in`, then send `Authorization: Bearer ...`.
 
-An act on chain is signed by its actor: `POST .../transaction` answers the unsigned transaction, and `PUT` takes the
-same fields with `signed_transaction`. The client makes every id; sending a PUT again answers what the first did.
-Every refusal is `application/problem+json` with a code and its numbers.
+An act on chain is signed by its actor: `POST .../transaction` answers the unsigned transaction, and `PUT`
+takes the same fields with `signed_transaction`. The client makes every id; sending a PUT again answers
+what the first did. Every refusal is `application/problem+json` with a code and its numbers.
 """
 
 

@@ -1,7 +1,8 @@
 """The values that requests may carry, each with its bounds.
 
-Everything that a client sends is one of these, so that nothing unbounded reaches a database, a contract or the
-exchange. Integers are strict (no text, no float, no boolean) and fit 63 bits, which is what SQL can hold.
+Everything that a client sends is one of these, so that nothing unbounded reaches a database, a contract
+or the exchange. Integers are strict (no text, no float, no boolean) and fit 63 bits, which is what SQL
+can hold.
 """
 
 from __future__ import annotations

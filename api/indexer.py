@@ -1,7 +1,7 @@
 """Keeps the projection at the head of the chain, and lets a request wait for a block.
 
-One thread reads; a step that fails (the node is away, the database is busy) is tried again, and the reason is kept
-for `/health`.
+One thread reads; a step that fails (the node is away, the database is busy) is tried again, and the
+reason is kept for `/health`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Once, or not at all: how a PUT of an act is answered, however often it is sent.
 
-The record of the act is looked for first. Where it stands already and says the same, it is the answer (200) and the
-chain is left alone; where it says something else, the contract gives the typed refusal; else the act is done (201).
+The record of the act is looked for first. Where it stands already and says the same, it is the answer
+(200) and the chain is left alone; where it says something else, the contract gives the typed refusal;
+else the act is done (201).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every "no" of the API, in one form: RFC 9457 `application/problem+json`.
 
-Routes and the packages below raise typed refusals; the handlers here turn each into a status, by one table, and
-let nothing internal out. A refusal that is not in the table is a conflict with the record: 409.
+Routes and the packages below raise typed refusals; the handlers here turn each into a status, by one
+table, and let nothing internal out. A refusal that is not in the table is a conflict with the record:
+409.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -119,9 +120,9 @@ class Problem(Schema):
     detail: str
     code: str
     """The refusal's name: stable, for machines."""
-    facts: dict[str, int | str | bool | None] = {}
+    facts: dict[str, int | str | bool | None] = Field(default_factory=dict)
     """The numbers behind it, by name."""
-    errors: list[FieldError] = []
+    errors: list[FieldError] = Field(default_factory=list)
     """For values that do not fit: which and why."""
 
 

@@ -1,7 +1,7 @@
 """The proof of a record: from a row of the tables back to the chain, the evidence and the signature.
 
-Nothing is taken from the row but the hashes that it names: transaction, call, events, evidence and statement are read
-from the chain and the evidence store again, and checked.
+Nothing is taken from the row but the hashes that it names: transaction, call, events, evidence and
+statement are read from the chain and the evidence store again, and checked.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import String, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from api.fields import INT63_MAX
 from api.problems import NotFound
 from api.queries import primary_key
 from api.schemas.proofs import (
     CallProof,
+    EventProof,
     EvidenceFileProof,
     EvidenceProof,
-    EventProof,
     RecordProof,
     StatementProof,
     TransactionProof,
@@ -31,6 +31,7 @@ from registry.documents import bytes32
 from registry.evidence import EvidenceStore
 from registry.mrv.statement import EmissionStatement, ReductionStatement
 from registry.projection import tables
+from registry.projection.changes import table_of
 from registry.refusals import EvidenceAltered, EvidenceMissing
 from registry.signing import Domain, signer_of
 
@@ -200,7 +201,7 @@ def _rows(
 ) -> list[tables.Sourced]:
     wanted = []
     for each in columns:
-        column = col(getattr(table, each))
+        column = table_of(table).c[each]
         if isinstance(column.type, String):
             wanted.append(column == name)
         elif name.isascii() and name.isdigit() and int(name) <= INT63_MAX:

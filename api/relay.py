@@ -1,8 +1,8 @@
 """The way of an act from its actor to the chain, without the actor's key.
 
-The actor asks for the unsigned transaction, signs it at home, and sends it with the readable request. Here it is
-checked that what was signed is exactly what the request says; then it is relayed, and the answer waits until the
-registry's tables have followed.
+The actor asks for the unsigned transaction, signs it at home, and sends it with the readable request.
+Here it is checked that what was signed is exactly what the request says; then it is relayed, and the
+answer waits until the registry's tables have followed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an operator may set, from the environment (`CARAT_...`); each one is explained in docs/guide/settings.md."""
+"""What an operator may set, from the environment (`CARAT_...`); docs/guide/settings.md explains each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     @property
     def points_url(self) -> str:
-        """The SQL database of green acts, which are on no chain; apart from the projection, which may be dropped."""
+        """The SQL database of green acts: they are on no chain, so it is kept apart from the projection."""
         return f"sqlite:///{self.data_dir / 'points.sqlite'}"
 
     @property

@@ -1,7 +1,7 @@
 """Sign-in nonces: each good once, for a few minutes.
 
-A nonce carries its own expiry and a MAC, so that giving one out keeps nothing in memory and a flood of requests
-cannot push out anybody's nonce. Only nonces that were used are remembered, until they expire.
+A nonce carries its own expiry and a MAC, so that giving one out keeps nothing in memory and a flood of
+requests cannot push out anybody's nonce. Only nonces that were used are remembered, until they expire.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Sign-in: a signed message against a token.
 
-The message must be for this service, this chain and now, and its signature must be of the account that it names.
+The message must be for this service, this chain and now, and its signature must be of the account that it
+names.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class SignIn:
         MessageMalformed :
             The text is no sign-in message.
         SignInRefused :
-            It is for another service, chain or time, its nonce is not good, or its signature is not the account's.
+            It is for another service, chain or time, its nonce is not good, or its signature is not the
+            account's.
         """
         message = read_message(text)
         self._check(message, now_utc)

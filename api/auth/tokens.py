@@ -1,7 +1,7 @@
 """Tokens: a signed note that somebody signed in a few minutes ago.
 
-A token names the account and nothing else; its role is read from the ledger's projection at each request, so that
-an account that is opened or closed meanwhile is treated as what it is now.
+A token names the account and nothing else; its role is read from the ledger's projection at each request,
+so that an account that is opened or closed meanwhile is treated as what it is now.
 """
 
 from __future__ import annotations

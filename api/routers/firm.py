@@ -99,7 +99,7 @@ def prepare_report(
 def put_report(
     report_id: UUID, body: SignedFileReport, services: ServicesDep, firm: Firm, response: Response
 ) -> records.ReportRecord:
-    """File once, however often this is sent. Document and manifest are stored before their hashes go on chain."""
+    """File once, however often this is sent; what is filed is stored before its hashes go on chain."""
     filing = read_filing(body, firm.address)
     call = filing.call(report_id)
     services.relay.check(firm.address, call, body.signed_transaction)
@@ -128,8 +128,8 @@ def prepare_surrender(
     **performs(
         "Surrender units for a period",
         records.SurrenderRecord,
-        "ComplianceDeadlinePassed, ComplianceExceedsDue, ComplianceOffsetCapExceeded, ComplianceVintageAhead, "
-        "ComplianceNoObligation, LedgerInsufficientHolding, LedgerUnknownUnit",
+        "ComplianceDeadlinePassed, ComplianceExceedsDue, ComplianceOffsetCapExceeded, "
+        "ComplianceVintageAhead, ComplianceNoObligation, LedgerInsufficientHolding, LedgerUnknownUnit",
     ),
 )
 def put_surrender(

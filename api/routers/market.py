@@ -117,7 +117,7 @@ def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.O
                 404: "UnknownInstrument.",
                 409: "InsufficientCash, InsufficientUnits, FokUnfillable, OrderIdReused.",
                 413: "RequestTooLarge.",
-                422: "WrongTick, WrongLot, PriceOutOfRange, QuantityOutOfRange, PriceMissing, RequestMalformed.",
+                422: "WrongTick, WrongLot, PriceOutOfRange, QuantityOutOfRange, PriceMissing.",
                 503: "ExchangeUnreachable: send the same again.",
             }
         ),

@@ -119,7 +119,7 @@ def put_act_batch(
     response: Response,
 ) -> BatchTaken:
     """Take a batch in, all of it or nothing. Each act earns once, on whatever platform it is claimed."""
-    document = {
+    document: dict[str, Any] = {
         "acts": body.acts,
         "batch_id": request_text(batch_id),
         "provider": provider.address,
@@ -181,7 +181,9 @@ def _claim_call(claim: EpochClaim) -> Call:
     return registry_acts.claim_points(claim.epoch, claim.index, claim.quantity_g, claim.proof)
 
 
-@router.post("/claims/{epoch}/transaction", **prepares("Prepare a claim of points", {409: "PointsEpochRefused."}))
+@router.post(
+    "/claims/{epoch}/transaction", **prepares("Prepare a claim of points", {409: "PointsEpochRefused."})
+)
 def prepare_claim(epoch: EpochPath, services: ServicesDep, person: Person) -> UnsignedTransaction:
     """Answer the transaction that claims what one earned in the epoch."""
     claim = services.intake.result(epoch).claim_of(person.address)
@@ -245,7 +247,8 @@ def put_redemption(
 
 
 @router.post(
-    "/points/epochs/{epoch}/transaction", **prepares("Close a points epoch and prepare its publication", {409: "PointsEpochRefused."})
+    "/points/epochs/{epoch}/transaction",
+    **prepares("Close a points epoch and prepare its publication", {409: "PointsEpochRefused."}),
 )
 def prepare_points_epoch(
     epoch: EpochPath, services: ServicesDep, operator: PointsOperator

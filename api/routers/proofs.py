@@ -32,6 +32,7 @@ def get_proof(
 ) -> RecordProof:
     """Show transaction, block, events, evidence and recovered signature behind a record, all read again.
 
-    `record_id` is a request or statement id (`0x` and 64 hex digits), an account or a number, as the kind has it.
+    `record_id` is a request or statement id (`0x` and 64 hex digits), an account or a number, as the kind
+    has it.
     """
     return Prover(services.transactor, services.evidence).prove(session, kind.value, record_id)

@@ -1,4 +1,4 @@
-"""What everybody may see without signing in: totals, rules, statuses, defaults, retirements, who is accredited."""
+"""What everybody may see: totals, rules, statuses, defaults, retirements, who is accredited."""
 
 from __future__ import annotations
 

@@ -47,11 +47,12 @@ def _listing(
     name: str, table: type[tables.Table], answer: type[Schema], owner: str, roles: tuple[Role, ...]
 ) -> ListRoute:
     column: Any = getattr(table, owner)
+    right = require(*roles)
 
     def list_records(
         session: SessionDep,
         page: PageDep,
-        principal: Any = require(*roles),
+        principal: Any = right,
         account: AddressQuery = None,
     ) -> Page[Any]:
         scope = owner_scope(principal, account)
@@ -73,7 +74,7 @@ _LISTS: tuple[tuple[str, str, type[tables.Table], type[Schema], str, tuple[Role,
     ("cancellations", "Cancellations", tables.Cancellation, records.CancellationRecord, "account", _TRADING),
     ("deposits", "Deposits to trading", tables.Deposit, records.AssetMovementRecord, "account", _TRADING),
     ("settlements", "What epochs settled", tables.Settlement, records.SettlementRecord, "account", _TRADING),
-    ("cash-movements", "Cash in and out", tables.CashMovement, records.CashMovementRecord, "account", _TRADING),
+    ("cash-movements", "Cash moved", tables.CashMovement, records.CashMovementRecord, "account", _TRADING),
     (
         "trading-balances", "Trading accounts on chain",
         tables.TradingBalance, records.TradingBalanceRecord, "account", _TRADING,

@@ -43,7 +43,7 @@ class SignInAnswer(Schema):
     """A token for a few minutes. Send it as `Authorization: Bearer ...`."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  (a word of RFC 6750)
     expires_utc: int
     address: str
     role: str

@@ -25,7 +25,8 @@ _UNKNOWN_UNIT: Final = 4404
 async def stream_market(websocket: WebSocket, unit: str) -> None:
     """Send the book's snapshot, then its changes and trades, until one side leaves.
 
-    Closes with 4404 for a unit that is not traded, with 1013 when the exchange is away or there are too many listeners.
+    Closes with 4404 for a unit that is not traded, with 1013 when the exchange is away or there are too
+    many listeners.
     """
     services = websocket.app.state.services
     assert isinstance(services, Services)
@@ -34,11 +35,14 @@ async def stream_market(websocket: WebSocket, unit: str) -> None:
         UnitId.parse(unit)
         await asyncio.to_thread(services.exchange.book, unit, 1)
     except ExchangeUnreachable:
-        return await websocket.close(_TRY_LATER, "ExchangeUnreachable")
+        await websocket.close(_TRY_LATER, "ExchangeUnreachable")
+        return
     except Refusal as refusal:
-        return await websocket.close(_UNKNOWN_UNIT, refusal.code)
+        await websocket.close(_UNKNOWN_UNIT, refusal.code)
+        return
     if services.streams.locked():
-        return await websocket.close(_TRY_LATER, "StreamsBusy")
+        await websocket.close(_TRY_LATER, "StreamsBusy")
+        return
     async with services.streams:
         await _pass_on(websocket, services, unit)
 

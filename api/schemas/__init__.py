@@ -1,1 +1,1 @@
-"""What requests say and answers show. `acts` is what may be asked of the chain, `records` what the tables tell."""
+"""What requests say and answers show: `acts` is asked of the chain, `records` is what the tables tell."""

@@ -1,7 +1,7 @@
 """Bodies of acts on chain: what the actor wants, in words, and the same act signed.
 
-Each body words itself as the `chain.abi.Call` that its signed transaction must carry, through `registry.acts`;
-the name of the act (the client's id) stands in the URL.
+Each body words itself as the `chain.abi.Call` that its signed transaction must carry, through
+`registry.acts`; the name of the act (the client's id) stands in the URL.
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ class Opening(Schema):
 
     kind: Kind
     name: ProfileText | None = None
-    facts: Annotated[dict[ProfileText, ProfileText], Field(max_length=40)] = {}
+    facts: Annotated[dict[ProfileText, ProfileText], Field(max_length=40, default_factory=dict)]
     commitment: Annotated[str | None, Field(pattern=r"^0x[0-9a-f]{64}$")] = None
 
     def profile(self) -> Profile | None:
@@ -396,7 +396,7 @@ class SignedPointsRedemption(PointsRedemption, Signed):
 
 
 class FileReport(Schema):
-    """File an emission report: the document and the manifest of its evidence, whose files are uploaded before."""
+    """File an emission report: the document, and the manifest of its evidence, uploaded before."""
 
     model_config = example(
         {
@@ -434,8 +434,8 @@ class StatementFields(Schema):
 
     model_config = example(
         {
-            "report_id": "0x" + "00" * 31 + "01", "entity": _EXAMPLE_ADDRESS, "period": 2026, "verified_t": 85_000,
-            "evidence_root": "0x" + "ab" * 32, "document_hash": "0x" + "cd" * 32,
+            "report_id": "0x" + "00" * 31 + "01", "entity": _EXAMPLE_ADDRESS, "period": 2026,
+            "verified_t": 85_000, "evidence_root": "0x" + "ab" * 32, "document_hash": "0x" + "cd" * 32,
         }
     )  # fmt: skip
 
@@ -484,7 +484,8 @@ class ReductionFields(Schema):
 
     model_config = example(
         {
-            "project": 7, "vintage": 2026, "batch": 1, "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
+            "project": 7, "vintage": 2026, "batch": 1,
+            "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
             "evidence_root": "0x" + "ab" * 32, "document_hash": "0x" + "cd" * 32,
         }
     )  # fmt: skip

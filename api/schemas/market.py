@@ -210,7 +210,7 @@ class EpochState(Lenient):
 
 
 class StreamMessage(Lenient):
-    """A message of the stream: first a snapshot with whole sides, then changes; a gap in `sequence` is a loss."""
+    """A message of the stream: a snapshot with whole sides, then changes; a gap in `sequence` is a loss."""
 
     type: Literal["snapshot", "change"]
     unit: str

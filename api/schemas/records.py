@@ -1,7 +1,7 @@
 """What the registry's tables tell: one answer a record, each with the transaction that made it.
 
-Read straight from the projection (`registry.projection.tables`), whose names these are; `id` is the 32 bytes under
-which the chain knows the act.
+Read straight from the projection (`registry.projection.tables`), whose names these are; `id` is the 32
+bytes under which the chain knows the act.
 """
 
 from __future__ import annotations

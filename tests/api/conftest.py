@@ -20,7 +20,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def market(stack: Stack) -> Stack:
-    """The stack with a small market: two firms with allowances and cash, a verifier, people, a listed unit."""
+    """The stack with a small market: firms with allowances and cash, a verifier, people, a listed unit."""
     for label in ("firm:A", "firm:B", "firm:C"):
         stack.open_account(label, "firm")
     stack.open_account("verifier:V", "verifier")
@@ -40,8 +40,10 @@ def market(stack: Stack) -> Stack:
     regulator.done(fresh("accreditations"), {"verifier": verifier, "until_utc": 2_000_000_000})
     provider = stack.actor("provider:metro").address
     regulator.done(fresh("provider-accreditations"), {"provider": provider, "accredited": True})
-    credits = [{"account": entity, "amount_fen": 100_000_000} for entity in firms]
-    bank.done(fresh("mints"), {"credits": credits})
-    listed = stack.actor("exchange").put(f"/instruments/{UNIT}", {"tick_fen": 10, "lot_t": 1, "quantity_max_t": 90_000})
+    paid_in = [{"account": entity, "amount_fen": 100_000_000} for entity in firms]
+    bank.done(fresh("mints"), {"credits": paid_in})
+    listed = stack.actor("exchange").put(
+        f"/instruments/{UNIT}", {"tick_fen": 10, "lot_t": 1, "quantity_max_t": 90_000}
+    )
     assert listed.status_code == 200, listed.text
     return stack

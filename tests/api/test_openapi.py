@@ -62,6 +62,6 @@ def test_no_fault_and_no_undocumented_answer(market: Stack, role: str) -> None:
             suppress_health_check=list(HealthCheck),
         )
         def check(case: Any) -> None:
-            case.call_and_validate(base_url=market.url, headers=headers, checks=CHECKS)  # noqa: B023
+            case.call_and_validate(base_url=market.url, headers=headers, checks=CHECKS)
 
         check()

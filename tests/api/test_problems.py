@@ -1,4 +1,4 @@
-"""Problems: every refusal of every package has a status, a title and its numbers, and nothing internal is told."""
+"""Problems: every refusal has a status, a title and its numbers, and nothing internal is told."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_what_must_recover_first_is_503_and_the_rest_a_conflict() -> None:
     assert status_of(ContractRefusal("RequestIdReused", {})) == 409
 
 
-@given(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=500) | st.booleans() | st.none()))
+@given(
+    st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=500) | st.booleans() | st.none())
+)
 def test_any_facts_can_be_told(facts: dict[str, int | str | bool | None]) -> None:
     problem = problem_of(ContractRefusal("Any", facts))
     assert Problem.model_validate_json(problem.model_dump_json()).facts == problem.facts

@@ -119,7 +119,9 @@ def test_an_unknown_unit_is_refused(market: Stack) -> None:
     assert refused(market.http.get("/units/allowance-1999"))[:2] == (404, "NotFound")
 
 
-@pytest.mark.parametrize("unit", ["allowance-0", "allowance-99999", "offset-2026-0-1", "gold", "allowance-02026"])
+@pytest.mark.parametrize(
+    "unit", ["allowance-0", "allowance-99999", "offset-2026-0-1", "gold", "allowance-02026"]
+)
 def test_a_name_that_no_unit_can_have_is_refused(market: Stack, unit: str) -> None:
     assert refused(market.http.get(f"/books/{unit}"))[0] == 422
     assert refused(market.actor("firm:C").put(fresh("orders"), ORDER | {"unit": unit}))[0] == 422
@@ -210,7 +212,10 @@ def test_a_statement_signed_for_another_report_is_refused(market: Stack) -> None
     firm, verifier = market.actor("firm:C"), market.actor("verifier:V")
     report = file_report(firm, PERIOD, 100, "one")
     other_root = {"evidence_root": "0x" + "77" * 32}
-    assert _refused_statement(market, verifier, report, **other_root)[:2] == (409, "VerificationStatementMismatch")
+    assert _refused_statement(market, verifier, report, **other_root)[:2] == (
+        409,
+        "VerificationStatementMismatch",
+    )
     unknown = {"report_id": "0x" + "66" * 32}
     assert _refused_statement(market, verifier, report, **unknown)[:2] == (409, "VerificationReportUnknown")
     path = f"/statements/{uuid4()}"
@@ -291,13 +296,13 @@ def test_evidence_under_another_hash_or_too_large_is_refused(market: Stack) -> N
 
 def test_a_frozen_account_sends_nothing(market: Stack) -> None:
     regulator, trader = market.actor("regulator"), market.open_account("trader:frozen", "trader")
-    market.actor("bank").done(
-        fresh("mints"), {"credits": [{"account": trader.address, "amount_fen": 1_000}]}
-    )
+    market.actor("bank").done(fresh("mints"), {"credits": [{"account": trader.address, "amount_fen": 1_000}]})
     path = fresh("freezes")
     frozen = regulator.done(path, {"account": trader.address, "frozen": True})
     assert frozen["frozen"]
-    assert refused(trader.act(fresh("cancellations"), {"unit": UNIT, "quantity_t": 1, "reason": "x"}))[0] == 409
+    assert (
+        refused(trader.act(fresh("cancellations"), {"unit": UNIT, "quantity_t": 1, "reason": "x"}))[0] == 409
+    )
     assert trader.get(f"/accounts/{trader.address}")["frozen"]
     regulator.done(fresh("freezes"), {"account": trader.address, "frozen": False})
 
@@ -307,7 +312,10 @@ def test_an_account_is_opened_as_one_thing(market: Stack) -> None:
     path = f"/accounts/{firm.address}"
     again = registrar.act(path, {"kind": "firm", "name": "firm:A"})
     assert again.status_code == 200
-    assert refused(registrar.act(path, {"kind": "bank", "name": "firm:A"}))[:2] == (409, "LedgerAccountExists")
+    assert refused(registrar.act(path, {"kind": "bank", "name": "firm:A"}))[:2] == (
+        409,
+        "LedgerAccountExists",
+    )
     named_person = registrar.request("POST", f"{path}/transaction", json={"kind": "person", "name": "Li"})
     assert refused(named_person)[:2] == (422, "DocumentMalformed")
 
@@ -333,7 +341,9 @@ def test_an_unknown_path_and_a_wrong_method_are_problems(market: Stack) -> None:
     assert response.headers["allow"] == "GET"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"address": NaN}', b"null", b'"\\ud800"'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"address": NaN}', b"null", b'"\\ud800"']
+)
 def test_a_body_that_is_no_json_is_refused(market: Stack, body: bytes) -> None:
     headers = {"content-type": "application/json"}
     response = market.http.post("/sign-in/nonce", content=body, headers=headers)

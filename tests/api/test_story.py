@@ -1,4 +1,4 @@
-"""A whole small year over HTTP: report, statement, trade, settlement, surrender, default; and people's points."""
+"""A whole small year over HTTP: report, statement, trade, settlement, surrender, default; points."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_a_year_from_report_to_surrender(market: Stack) -> None:
     assert [each["epoch"] for each in epochs] == [1]
     withdrawal = fresh("withdrawals")
     assert buyer.put(withdrawal, {"asset": UNIT, "amount": sold_t}).status_code == 201
-    assert seller.put(fresh("withdrawals"), {"asset": "cash", "amount": sold_t * price_fen}).status_code == 201
+    assert (
+        seller.put(fresh("withdrawals"), {"asset": "cash", "amount": sold_t * price_fen}).status_code == 201
+    )
     _eventually(lambda: buyer.get(withdrawal)["released"])
     _eventually(lambda: buyer.get(f"/accounts/{buyer.address}/balances")["units"][0]["held_t"] == 110_000)
     assert _eventually(
@@ -153,7 +155,8 @@ def test_a_project_earns_offsets_that_count_up_to_the_cap(market: Stack) -> None
     assert registered["developer"] == developer.address
     path = f"/reduction-statements/{uuid4()}"
     fields = {
-        "project": project, "vintage": vintage, "batch": 1, "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
+        "project": project, "vintage": vintage, "batch": 1,
+        "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
         "evidence_root": "0x" + "cd" * 32, "document_hash": "0x" + document,
     }  # fmt: skip
     message = verifier.request("POST", f"{path}/message", json=fields).json()
@@ -171,7 +174,9 @@ def test_a_project_earns_offsets_that_count_up_to_the_cap(market: Stack) -> None
 
     # The developer sells to the firm through the book.
     unit = reduction["unit"]
-    market.actor("exchange").put(f"/instruments/{unit}", {"tick_fen": 1, "lot_t": 1, "quantity_max_t": 10_000})
+    market.actor("exchange").put(
+        f"/instruments/{unit}", {"tick_fen": 1, "lot_t": 1, "quantity_max_t": 10_000}
+    )
     developer.done(fresh("deposits"), {"asset": unit, "amount": 100})
     firm.done(fresh("deposits"), {"asset": "cash", "amount": 700_000})
     _eventually(lambda: _available(developer, unit) == 100)

@@ -1,1 +1,1 @@
-"""What several tests share: processes, chains, signed acts. Fixtures that give them are in tests/conftest.py."""
+"""What several tests share: processes, a stack, actors. The fixtures are in tests/conftest.py."""

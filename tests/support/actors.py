@@ -55,7 +55,7 @@ class Actor:
         return self.request("PUT", path, json=body)
 
     def sign(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Have an act prepared, sign it, and return the body of its PUT; an act that is refused already fails."""
+        """Have an act prepared, sign it, and return the body of its PUT."""
         prepared = self.request("POST", f"{path}/transaction", json=body)
         assert prepared.status_code == 200, prepared.text
         raw = self.signer.sign_transaction(prepared.json())

@@ -44,7 +44,11 @@ class Stack:
 
     def open_account(self, label: str, kind: str) -> Actor:
         """Open an account through the registrar and sign its owner in."""
-        body = {"kind": kind, "commitment": "0x" + "11" * 32} if kind == "person" else {"kind": kind, "name": label}
+        body = (
+            {"kind": kind, "commitment": "0x" + "11" * 32}
+            if kind == "person"
+            else {"kind": kind, "name": label}
+        )
         self.actor("registrar").done(f"/accounts/{self.keyring.signer(label).address}", body)
         return self.actor(label)
 
