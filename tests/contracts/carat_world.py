@@ -251,6 +251,17 @@ def _artifact(name: str) -> dict[str, Any]:
     return json.loads((ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def take_snapshot() -> str:
+    """Ask the node itself: brownie keeps one snapshot only, and collects garbage at each return to it."""
+    return web3.provider.make_request("evm_snapshot", [])["result"]
+
+
+def return_to(snapshot: str) -> None:
+    assert web3.provider.make_request("evm_revert", [snapshot])["result"]
+    brownie.history.clear()  # else brownie waits for the nonces of what is undone
+    brownie.chain.sleep(0)  # and this makes it ask how late it is
+
+
 def refusal(function: ContractTx, *args: Any, by: Account) -> tuple[str, dict[str, Any]]:
     """Ask the node what a transaction would be refused with: the error's name and facts, by its ABI."""
     transaction = {"from": by.address, "to": function._address, "data": function.encode_input(*args)}

@@ -1,10 +1,10 @@
-"""One deployed world for the whole run; each test starts from it and leaves nothing behind."""
+"""One deployed world for the whole run. Each module starts from it, each test from its module's fixtures."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from brownie import chain
-from carat_world import World, make_world
+from carat_world import World, make_world, return_to, take_snapshot
 
 
 @pytest.fixture(scope="session")
@@ -12,8 +12,21 @@ def deployed() -> World:
     return make_world()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module")
 def world(deployed: World) -> Iterator[World]:
-    chain.snapshot()
-    yield deployed
-    chain.revert()
+    with undone_afterwards():
+        yield deployed
+
+
+@pytest.fixture(autouse=True)
+def isolation() -> Iterator[None]:
+    """Begins after the fixtures of the module: pytest makes those of a wider scope first."""
+    with undone_afterwards():
+        yield
+
+
+@contextmanager
+def undone_afterwards() -> Iterator[None]:
+    snapshot = take_snapshot()
+    yield
+    return_to(snapshot)

@@ -6,7 +6,7 @@ from carat_world import DEVELOPER, FIRM, PERSON, World, allowance, fresh_id, off
 UNIT = allowance()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def holding(world: World) -> World:
     world.give_units(world.firm, 100, UNIT)
     return world

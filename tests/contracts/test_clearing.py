@@ -11,7 +11,7 @@ CEA, CCER = allowance(), offset()
 WEEK_S = 7 * 24 * 3600
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def market(world: World) -> World:
     """The firm trades 100 allowances and 100 offsets, the other two 1,000 fen each and nothing else."""
     for unit in (CEA, CCER):

@@ -1,6 +1,7 @@
 """What brownie sees of our own node: reasons of refused transactions by trace, time, undone blocks."""
 
 import brownie
+import pytest
 from brownie.exceptions import VirtualMachineError
 from carat_world import World, allowance, fresh_id
 
@@ -11,14 +12,11 @@ def test_a_refused_transaction_is_mined_with_its_typed_reason(world: World) -> N
     world.allocate(world.firm, 10)
     world.verify(world.firm, 20)
     act = (2026, allowance(), 11, fresh_id())
-    try:
+    with pytest.raises(VirtualMachineError) as caught:
         world.compliance.surrender(*act, {"from": world.firm})
-    except VirtualMachineError as error:
-        assert (
-            error.revert_msg
-            == f"LedgerInsufficientHolding: {world.firm.address.lower()}, {allowance()}, 10, 11"
-        )
-        receipt = brownie.chain.get_transaction(error.txid)
+    facts = f"{world.firm.address.lower()}, {allowance()}, 10, 11"
+    assert caught.value.revert_msg == f"LedgerInsufficientHolding: {facts}"
+    receipt = brownie.chain.get_transaction(caught.value.txid)
     assert receipt.status == 0
     assert world.obligation(world.firm)["surrenderedT"] == 0
     assert [call["function"] for call in receipt.subcalls if call["op"] == "CALL"] == [
@@ -34,6 +32,10 @@ def test_time_passes_when_it_is_told_to(world: World) -> None:
 
 
 def test_a_block_can_be_undone(world: World) -> None:
+    brownie.chain.snapshot()
     world.give_cash(world.firm, 5)
+    world.give_cash(world.firm, 7)
     brownie.chain.undo()
+    assert world.cash.balanceOf(world.firm) == 5
+    brownie.chain.revert()
     assert world.cash.balanceOf(world.firm) == 0

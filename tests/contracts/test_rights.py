@@ -44,7 +44,8 @@ OPEN_TO_ALL = {
     "Compliance": {"assess", "surrender"},
     "Verification": {"acceptEmissionStatements", "acceptReductionStatement", "fileReport"},
     "SettlementCash": {
-        "approve", "approveAndCall", "redeem", "transfer", "transferAndCall", "transferFrom", "transferFromAndCall",
+        "approve", "approveAndCall", "redeem",
+        "transfer", "transferAndCall", "transferFrom", "transferFromAndCall",
     },
     "Clearing": {"exit", "onERC1155Received", "onTransferReceived", "requestExit", "unwindAbandoned"},
     "MicroCarat": {"approve", "claim", "redeem", "transfer", "transferFrom"},

@@ -20,13 +20,13 @@ from eth_utils import keccak
 ROGUE = Keys.from_key(keccak(text="not accredited"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_period(world: World) -> World:
     world.publish()
     return world
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def project(world: World) -> World:
     world.verification.registerProject(7, world.developer, root_of("design"), fresh_id(), world.office)
     return world
@@ -193,8 +193,8 @@ def test_only_an_open_account_files_a_report(world: World) -> None:
 
 
 def test_a_statement_for_an_unpublished_period_is_refused(world: World) -> None:
-    got = accept(world, *world.signed_statement(world.firm, 10))
-    assert got == refused("CompliancePeriodUnknown", period=PERIOD)
+    got = accept(world, *world.signed_statement(world.firm, 10, 1999))
+    assert got == refused("CompliancePeriodUnknown", period=1999)
 
 
 def test_reductions_are_issued_to_the_developer_as_be_less_pe_less_le(project: World) -> None:
@@ -242,8 +242,10 @@ def test_no_reduction_issues_nothing(project: World, baseline_t: int, project_t:
 
 
 def test_an_unregistered_project_issues_nothing(world: World) -> None:
-    got = refusal(world.verification.acceptReductionStatement, *world.signed_reduction(), by=world.admin)
-    assert got == refused("VerificationProjectUnknown", projectId=7)
+    got = refusal(
+        world.verification.acceptReductionStatement, *world.signed_reduction(projectId=8), by=world.admin
+    )
+    assert got == refused("VerificationProjectUnknown", projectId=8)
 
 
 def test_a_reduction_signed_by_an_unaccredited_verifier_is_refused(project: World) -> None:
