@@ -415,21 +415,28 @@ def _epoch_settled(state: State, command: EpochSettled) -> list[Report]:
 def _account_exited(state: State, command: AccountExited) -> list[Report]:
     """Follow the chain: it has paid. The account's orders go, so that nothing stays reserved."""
     key = command.tx_hash + command.log_index.to_bytes(4, "big")
-    reports: list[Report] = []
     taken = state.exits.get(key)
     if taken is None:
-        for order in state.orders.values():
-            if order.account == command.account and order.status is OrderStatus.OPEN:
-                _take_out(state, order, CancelReason.EXIT)
-                reports.append(OrderCancelled(order.order_id, order.remaining_t, CancelReason.EXIT))
+        orders = _open_orders(state, command.account)
+        for order in orders:
+            _take_out(state, order, CancelReason.EXIT)
         paid_out = _pay_withdrawals(state, command)
         available = state.ledger.available(command.account, command.asset)
         debited = min(available, command.amount - paid_out)
         state.ledger.debit(command.account, command.asset, debited)
-        taken = Exit(command.account, command.asset, command.amount, paid_out, debited)
+        names = [order.order_id for order in orders]
+        taken = Exit(command.account, command.asset, command.amount, paid_out, debited, names)
         state.exits[key] = taken
-    reports.append(ExitTaken(taken.account, taken.asset, taken.amount, taken.missing))
-    return reports
+    cancelled = (state.orders[name] for name in taken.orders)
+    return [
+        *(OrderCancelled(order.order_id, order.remaining_t, CancelReason.EXIT) for order in cancelled),
+        ExitTaken(taken.account, taken.asset, taken.amount, taken.missing),
+    ]
+
+
+def _open_orders(state: State, account: bytes) -> list[Order]:
+    orders = state.orders.values()
+    return [order for order in orders if order.account == account and order.status is OrderStatus.OPEN]
 
 
 def _pay_withdrawals(state: State, command: AccountExited) -> int:

@@ -60,6 +60,8 @@ class Exit:
     amount: int
     paid_out: int
     debited: int
+    orders: list[bytes]
+    """Which orders left the book because of it."""
 
     @property
     def missing(self) -> int:
