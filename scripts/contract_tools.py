@@ -20,7 +20,7 @@ NODE_OLDEST = 18
 
 
 def tool_path() -> str:
-    """Return a PATH on which `node` and `npm` are found; makes the contracts' environment if the machine has none."""
+    """Return a PATH with `node` and `npm`; makes the contracts' environment if the machine has none."""
     path = os.environ.get("PATH", os.defpath)
     if not _has_node(path):
         path = f"{python_environment() / 'bin'}{os.pathsep}{path}"
