@@ -22,6 +22,7 @@ from exchange.client import ExchangeClient
 from registry.evidence import EvidenceStore
 from registry.personal.intake import PointsIntake
 from registry.projection.store import Projection, identity_of, open_engine
+from registry.refusals import ProjectionRefused
 from registry.signing import Domain
 
 
@@ -78,7 +79,11 @@ def build_services(settings: Settings) -> Services:
     reader = EventReader(rpc, deployment)
 
     def catch_up() -> int:
-        projection.catch_up(reader)
+        try:
+            projection.catch_up(reader)
+        except ProjectionRefused as refusal:
+            if refusal.facts.get("reason") != "moved by another process":
+                raise  # several API workers take turns; each finds what the other has done
         return projection.block()
 
     indexer = Indexer(catch_up, settings.indexer_interval_s)
