@@ -73,6 +73,7 @@ EpochPath = Annotated[int, Path(ge=1, le=INT63_MAX)]
 HashPath = Annotated[str, Path(pattern=r"^0x[0-9a-f]{64}$")]
 Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 YearQuery = Annotated[int | None, Query(ge=1, le=65_535)]
+AddressRequired = Annotated[str, Query(pattern=_ADDRESS), AfterValidator(to_checksum_address)]
 AddressQuery = Annotated[str | None, Query(pattern=_ADDRESS)]
 
 

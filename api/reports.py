@@ -35,24 +35,27 @@ class Filing:
         )
 
     def store(self, evidence: EvidenceStore) -> None:
-        """Keep document and manifest durably.
-
-        Raises
-        ------
-        EvidenceMissing :
-            A file of the manifest was not uploaded.
-        EvidenceMismatch :
-            An uploaded file has another size than the manifest says.
-        """
-        files = tuple(
-            EvidenceFile(entry.name, entry.media_type, evidence.get(entry.sha256))
-            for entry in self.manifest.entries
-        )
-        found = Manifest.of(files, self.manifest.salt)
-        if found.root != self.manifest.root:
-            raise EvidenceMismatch(field="size", manifest="0x" + self.manifest.root.hex())
-        evidence.put_bundle(Bundle(files, self.manifest.salt))
+        """Keep document and manifest durably; raises like `store_bundle`."""
+        store_bundle(evidence, self.manifest)
         evidence.put(self.report.content())
+
+
+def store_bundle(evidence: EvidenceStore, manifest: Manifest) -> None:
+    """Keep the manifest of files that were uploaded before.
+
+    Raises
+    ------
+    EvidenceMissing :
+        A file of the manifest was not uploaded.
+    EvidenceMismatch :
+        An uploaded file has another size than the manifest says.
+    """
+    files = tuple(
+        EvidenceFile(entry.name, entry.media_type, evidence.get(entry.sha256)) for entry in manifest.entries
+    )
+    if Manifest.of(files, manifest.salt).root != manifest.root:
+        raise EvidenceMismatch(field="size", manifest="0x" + manifest.root.hex())
+    evidence.put_bundle(Bundle(files, manifest.salt))
 
 
 def read_filing(body: FileReport, entity: str) -> Filing:

@@ -32,6 +32,9 @@ TRADERS: Final = (Role.FIRM, Role.TRADER, Role.DEVELOPER, Role.BANK)
 EVERYBODY: Final = tuple(Role)
 ACCOUNT_HOLDERS: Final = tuple(role for role in Role if role is not Role.PUBLIC)
 
+# These act in public. A person's or a trader's account is shown to itself and to the operators only.
+PUBLIC_KINDS: Final = ("firm", "verifier", "developer", "provider", "bank", "regulator")
+
 
 class RoleForbidden(Refusal):
     """An account of this kind has no right to this."""

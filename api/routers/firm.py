@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Response, status
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Body, Response, status
 from api import queries
 from api.auth.roles import Role
 from api.dependencies import Principal, ServicesDep, require
-from api.fields import Schema, Sha256Path, request_text
+from api.fields import HashPath, Schema, Sha256Path, example, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
 from api.problems import refusals
 from api.relay import UnsignedTransaction
-from api.reports import EvidenceMismatch, read_filing
+from api.reports import EvidenceMismatch, read_filing, store_bundle
 from api.schemas import records
 from api.schemas.acts import (
     Cancellation,
@@ -25,8 +25,11 @@ from api.schemas.acts import (
     SignedSurrender,
     Surrender,
 )
+from registry.documents import canonical
 from registry.documents import sha256 as sha256_of
+from registry.manifest import Manifest
 from registry.projection import tables
+from registry.refusals import EvidenceMissing
 
 router = APIRouter(tags=["firm"])
 
@@ -43,12 +46,26 @@ class StoredFile(Schema):
     """Bytes."""
 
 
-_FILE_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+class ManifestBody(Schema):
+    """The list of a bundle's files, and the salt of its commitments."""
+
+    model_config = example(
+        {
+            "manifest": {
+                "files": [{"name": "meter.csv", "media_type": "text/csv", "sha256": "cd" * 32, "size": 812}],
+                "salt": "ef" * 32,
+            }
+        }
+    )
+
+    manifest: dict[str, Any]
+
+
+class StoredBundle(Schema):
+    """A bundle in the evidence store."""
+
+    root: str
+    files: int
 
 
 @router.put(
@@ -77,6 +94,38 @@ def put_evidence(
         response.status_code = status.HTTP_200_OK
     services.evidence.put(content)
     return StoredFile(sha256=found, size=len(content))
+
+
+@router.put(
+    "/evidence-bundles/{root}",
+    summary="Store the manifest of uploaded files",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        **refusals(
+            {
+                404: "EvidenceMissing: a file was not uploaded.",
+                409: "EvidenceAltered.",
+                413: "RequestTooLarge.",
+                422: "DocumentMalformed, EvidenceRefused, EvidenceMismatch.",
+            }
+        ),
+        200: {"model": StoredBundle, "description": "It was there already."},
+    },
+)
+def put_evidence_bundle(
+    root: HashPath, body: ManifestBody, services: ServicesDep, _witness: Witness, response: Response
+) -> StoredBundle:
+    """Bind uploaded files together under one root, which a statement may then name."""
+    manifest = Manifest.read(canonical(body.manifest))
+    found = "0x" + manifest.root.hex()
+    if found != root:
+        raise EvidenceMismatch(field="root", named=root, found=found)
+    try:
+        services.evidence.manifest(manifest.root)
+        response.status_code = status.HTTP_200_OK
+    except EvidenceMissing:
+        store_bundle(services.evidence, manifest)
+    return StoredBundle(root=found, files=len(manifest.entries))
 
 
 @router.post("/reports/{report_id}/transaction", **prepares("Prepare the filing of a report"))

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Response, status
 from api import queries
 from api.auth.roles import TRADERS, Role
 from api.dependencies import Principal, ServicesDep, require
-from api.fields import AddressQuery, UnitPath, UnitQuery, request_text
+from api.fields import AddressPath, AddressQuery, AddressRequired, UnitPath, UnitQuery, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
-from api.paging import Page, PageDep, write_cursor
+from api.paging import Page, PageDep, PageRequest, write_cursor
 from api.problems import refusals
 from api.relay import UnsignedTransaction
 from api.schemas import acts, records
@@ -79,6 +79,22 @@ def list_named_trades(
     return Page(items=items, next_cursor=_cursor(found["next"]))
 
 
+@router.get("/supervision/orders", summary="An account's orders", responses=_OWN)
+def list_supervised_orders(
+    services: ServicesDep, page: PageDep, _regulator: Regulator, account: AddressRequired
+) -> Page[shapes.Order]:
+    """List the orders of any account, oldest first, for the regulator."""
+    return _orders(services, page, account, only_open=False)
+
+
+@router.get("/supervision/trading-accounts/{account}", summary="A trading account", responses=_OWN)
+def get_supervised_account(
+    account: AddressPath, services: ServicesDep, _regulator: Regulator
+) -> shapes.TradingAccount:
+    """Show what any account has available and reserved at the exchange, for the regulator."""
+    return shapes.TradingAccount.model_validate(services.exchange.account(account))
+
+
 @router.get("/my/trading-account", summary="Own trading account", responses=_OWN)
 def get_trading_account(services: ServicesDep, trader: Trader) -> shapes.TradingAccount:
     """Show what is available and reserved at the exchange now."""
@@ -93,7 +109,11 @@ def list_orders(
     only_open: Annotated[bool, Query(alias="open")] = False,
 ) -> Page[shapes.Order]:
     """List one's own orders, oldest first; `open` for those in the book only."""
-    found = services.exchange.orders(trader.address, _after(page), page.limit, only_open)
+    return _orders(services, page, trader.address, only_open)
+
+
+def _orders(services: Services, page: PageRequest, account: str, only_open: bool) -> Page[shapes.Order]:
+    found = services.exchange.orders(account, _after(page), page.limit, only_open)
     items = [shapes.Order.model_validate(each) for each in found["orders"]]
     return Page(items=items, next_cursor=_cursor(found["next"]))
 
@@ -278,7 +298,7 @@ def close_epoch(services: ServicesDep, _operator: Exchange) -> shapes.EpochState
     return shapes.EpochState.model_validate(services.exchange.close_epoch(wait=False))
 
 
-def _after(page: PageDep) -> int:
+def _after(page: PageRequest) -> int:
     key = page.after(int)
     return 0 if key is None else max(0, int(key[0]))
 

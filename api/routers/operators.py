@@ -68,7 +68,12 @@ def prepare_project(
 
 @router.put(
     "/projects/{project}",
-    **performs("Register an offset project", records.ProjectRecord, "VerificationProjectExists"),
+    **performs(
+        "Register an offset project",
+        records.ProjectRecord,
+        "VerificationProjectExists",
+        {404: "EvidenceMissing: the document was not uploaded."},
+    ),
 )
 def put_project(
     project: NumberPath,
@@ -77,7 +82,8 @@ def put_project(
     registrar: Registrar,
     response: Response,
 ) -> records.ProjectRecord:
-    """Register a project of a developer, under a number of its own."""
+    """Register a project of a developer, under a number of its own; its document is uploaded before."""
+    services.evidence.get(body.document_sha256)
     return Desk(services, registrar.address, response).do(
         body.call(project),
         body.signed_transaction,

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 from sqlmodel import col
 
 from api import queries
+from api.auth.roles import PUBLIC_KINDS
 from api.dependencies import ServicesDep, SessionDep
-from api.fields import UnitPath, YearPath, YearQuery
+from api.fields import AddressPath, UnitPath, YearPath, YearQuery
 from api.paging import Page, PageDep
-from api.problems import refusals
+from api.problems import NotFound, refusals
 from api.schemas import records
 from chain.refusals import ChainUnreachable
+from registry.accounts import Profile
 from registry.projection import tables
 from registry.projection.totals import cash_total, unit_totals
 
@@ -103,6 +105,18 @@ def list_public_surrenders(
 def list_public_cancellations(session: SessionDep, page: PageDep) -> Page[records.CancellationRecord]:
     """List what was cancelled (注销), by whom and what for."""
     return queries.page_of(session, tables.Cancellation, records.CancellationRecord, page)
+
+
+@router.get("/profiles/{account}", summary="Who an account is", responses=_NOT_FOUND)
+def get_profile(account: AddressPath, services: ServicesDep, session: SessionDep) -> records.ProfileRecord:
+    """Show the public profile of an account that acts in public: not of persons and traders."""
+    found = queries.get_or_refuse(session, tables.Account, records.AccountRecord, account=account)
+    if found.kind not in PUBLIC_KINDS:
+        raise NotFound(what="profile", account=account)
+    profile = Profile.read(services.evidence.get(found.profile_hash))
+    return records.ProfileRecord(
+        account=account, kind=found.kind, name=profile.name, facts=dict(profile.facts)
+    )
 
 
 @router.get("/verifiers", summary="Accredited verifiers")

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlmodel import col
 
 from api import queries
-from api.auth.roles import ACCOUNT_HOLDERS, NotYours, Role
+from api.auth.roles import ACCOUNT_HOLDERS, PUBLIC_KINDS, NotYours, Role
 from api.dependencies import Principal, SessionDep, require
 from api.fields import AddressPath, AddressQuery, Schema
 from api.paging import Page, PageDep
@@ -21,8 +21,6 @@ router = APIRouter(tags=["records"], responses=refusals())
 
 _SUPERVISORS = (Role.REGULATOR,)
 _OPERATORS = (Role.REGULATOR, Role.REGISTRAR)
-# These kinds act in public; a person's or a trader's account is shown to itself and the operators only.
-_PUBLIC_KINDS = ("firm", "verifier", "developer", "provider", "bank", "regulator")
 
 
 def owner_scope(principal: Principal, account: str | None) -> str | None:
@@ -111,7 +109,7 @@ def get_account(
 ) -> records.AccountRecord:
     """Say what an account is. A person's account is shown to itself and to the operators only."""
     found = queries.get_or_refuse(session, tables.Account, records.AccountRecord, account=account)
-    if found.kind not in _PUBLIC_KINDS and principal.role not in _OPERATORS:
+    if found.kind not in PUBLIC_KINDS and principal.role not in _OPERATORS:
         owner_scope(principal, account)
     return found
 

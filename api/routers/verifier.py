@@ -28,9 +28,20 @@ from registry.signing import Domain
 router = APIRouter(tags=["verifier"])
 
 Verifier = Annotated[Principal, require(Role.VERIFIER)]
+Inspector = Annotated[Principal, require(Role.VERIFIER, Role.REGULATOR)]
 Reader = Annotated[Principal, require(Role.VERIFIER, Role.FIRM, Role.REGULATOR)]
 
 _READS: Final = refusals({404: "NotFound, EvidenceMissing.", 409: "EvidenceAltered."})
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    **_READS,
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+}
+
+
+class BundleManifest(Schema):
+    """The list of a bundle's files."""
+
+    manifest: dict[str, Any]
 
 
 class ReportInFull(Schema):
@@ -84,10 +95,7 @@ def get_report(
     "/reports/{entity}/{report}/evidence/{sha256}",
     summary="A file of a report's evidence",
     response_class=Response,
-    responses={
-        **_READS,
-        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
-    },
+    responses=_FILE,
 )
 def get_evidence_file(
     entity: AddressPath,
@@ -99,11 +107,7 @@ def get_evidence_file(
 ) -> Response:
     """Hand out one file, checked, to who may see the report."""
     record = _report(session, reader, entity, report)
-    manifest = services.evidence.manifest(record.evidence_root)
-    if all(entry.sha256 != sha256 for entry in manifest.entries):
-        raise NotFound(what="evidence", sha256=sha256, report=report)
-    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-    return Response(services.evidence.get(sha256), media_type="application/octet-stream", headers=headers)
+    return _file_of(services, record.evidence_root, sha256)
 
 
 def _report(session: Session, reader: Principal, entity: str, report: str) -> records.ReportRecord:
@@ -112,6 +116,32 @@ def _report(session: Session, reader: Principal, entity: str, report: str) -> re
     return queries.get_or_refuse(
         session, tables.Report, records.ReportRecord, entity=entity, report_id=report
     )
+
+
+@router.get("/evidence-bundles/{root}", summary="A bundle's manifest", responses=_READS)
+def get_evidence_bundle(root: HashPath, services: ServicesDep, _inspector: Inspector) -> BundleManifest:
+    """Show what a bundle holds, checked against its root."""
+    return BundleManifest(manifest=parse(services.evidence.manifest(root).content()))
+
+
+@router.get(
+    "/evidence-bundles/{root}/files/{sha256}",
+    summary="A file of a bundle",
+    response_class=Response,
+    responses=_FILE,
+)
+def get_bundle_file(
+    root: HashPath, sha256: Sha256Path, services: ServicesDep, _inspector: Inspector
+) -> Response:
+    """Hand out one file of a bundle, checked."""
+    return _file_of(services, root, sha256)
+
+
+def _file_of(services: Services, root: str, sha256: str) -> Response:
+    if all(entry.sha256 != sha256 for entry in services.evidence.manifest(root).entries):
+        raise NotFound(what="evidence", sha256=sha256, root=root)
+    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    return Response(services.evidence.get(sha256), media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/statements", summary="Accepted statements on emissions", responses=refusals())
@@ -205,6 +235,7 @@ def prepare_reduction(
         records.ReductionRecord,
         "VerificationVerifierUnaccredited, VerificationVerifierConflicted, VerificationSignatureInvalid, "
         "VerificationProjectUnknown, VerificationNoReduction, VerificationBatchIssued",
+        {404: "EvidenceMissing: the bundle or the document was not uploaded."},
     ),
 )
 def put_reduction(
@@ -214,8 +245,13 @@ def put_reduction(
     verifier: Verifier,
     response: Response,
 ) -> records.ReductionRecord:
-    """Bring the statement once: it issues BE - PE - LE to the project's developer."""
+    """Bring the statement once: it issues BE - PE - LE to the project's developer.
+
+    The bundle of `evidence_root` and the document of `document_hash` are uploaded before.
+    """
     names = tuple(acts.ReductionFields.model_fields)
+    services.evidence.manifest(body.evidence_root)
+    services.evidence.get(body.document_hash)
     return Desk(services, verifier.address, response).do(
         body.call(statement_id, verifier.address),
         body.signed_transaction,

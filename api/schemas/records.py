@@ -39,6 +39,15 @@ class AccountRecord(Record):
     profile_hash: str
 
 
+class ProfileRecord(Schema):
+    """What is publicly said of an account."""
+
+    account: str
+    kind: str
+    name: str
+    facts: dict[str, str]
+
+
 class FreezeRecord(Named):
     """An account was frozen or freed."""
 

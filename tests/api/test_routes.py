@@ -12,8 +12,8 @@ from api.settings import Settings
 PUBLIC = {
     "/sign-in/nonce", "/sign-in", "/health", "/totals", "/units", "/units/{unit}", "/periods",
     "/periods/{period}", "/statuses", "/defaults", "/retirements/surrenders", "/retirements/cancellations",
-    "/verifiers", "/providers", "/projects", "/reductions", "/epochs", "/points/epochs", "/instruments",
-    "/books/{unit}", "/trades", "/ws/market/{unit}",
+    "/profiles/{account}", "/verifiers", "/providers", "/projects", "/reductions", "/epochs",
+    "/points/epochs", "/instruments", "/books/{unit}", "/trades", "/ws/market/{unit}",
 }  # fmt: skip
 DOCUMENTS = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 

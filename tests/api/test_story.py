@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from websockets.sync.client import connect
 
+from registry.documents import sha256
+from registry.manifest import EvidenceFile, Manifest
 from registry.personal.acts import ActBatch, GreenAct, sign_batch
 from registry.signing import Domain
 from tests.support.actors import Actor, fresh
@@ -148,7 +150,14 @@ def test_a_project_earns_offsets_that_count_up_to_the_cap(market: Stack) -> None
     period, project, vintage = 2027, 7, 2026
     regulator, firm, verifier = (market.actor(each) for each in ("regulator", "firm:A", "verifier:V"))
     developer = market.actor("developer:D")
-    document = "ab" * 32
+    evidence = [EvidenceFile("meter.csv", "text/csv", b"month,mwh\n1,7000\n")]
+    design = EvidenceFile("design.txt", "text/plain", b"a wind farm")
+    upload(developer, [*evidence, design])
+    manifest = Manifest.of(evidence, b"s" * 32)
+    root, document = "0x" + manifest.root.hex(), sha256(design.content).hex()
+    bundle = {"manifest": json.loads(manifest.content())}
+    stored = [developer.put(f"/evidence-bundles/{root}", bundle).status_code for _ in range(2)]
+    assert stored == [201, 200]
     registered = market.actor("registrar").done(
         f"/projects/{project}", {"developer": developer.address, "document_sha256": document}
     )
@@ -157,12 +166,13 @@ def test_a_project_earns_offsets_that_count_up_to_the_cap(market: Stack) -> None
     fields = {
         "project": project, "vintage": vintage, "batch": 1,
         "baseline_t": 5_000, "project_t": 900, "leakage_t": 100,
-        "evidence_root": "0x" + "cd" * 32, "document_hash": "0x" + document,
+        "evidence_root": root, "document_hash": "0x" + document,
     }  # fmt: skip
     message = verifier.request("POST", f"{path}/message", json=fields).json()
     signature = "0x" + verifier.signer.sign_typed(message).hex()
     reduction = verifier.done(path, {**fields, "signature": signature})
     assert (reduction["issued_t"], reduction["unit"]) == (4_000, "offset-2026-7-1")
+    assert verifier.get(f"/evidence-bundles/{root}") == bundle
     assert developer.get("/holdings")["items"][0]["quantity_t"] == 4_000
 
     second = f"/reduction-statements/{uuid4()}"
