@@ -1,4 +1,4 @@
-"""When a part of the stack is away: a typed 503 with the time to try again, and the public tables still answer."""
+"""When a part of the stack is away: a typed 503 with the time to try again; the tables still answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def test_without_the_chain_acts_wait_and_tables_answer(market: Stack, without_ch
     assert response.headers["retry-after"] == "5"
     assert without_chain.get("/totals").json() == market.http.get("/totals").json()
     health = without_chain.get("/health").json()
-    assert (health["status"], health["chain_block"], health["trouble"]) == ("degraded", None, "ChainUnreachable")
+    assert (health["status"], health["chain_block"], health["trouble"]) == (
+        "degraded",
+        None,
+        "ChainUnreachable",
+    )
     assert without_chain.get("/holdings", headers=firm.headers).status_code == 200
 
 
@@ -66,7 +70,10 @@ def test_without_the_exchange_orders_are_put_off_and_acts_on_chain_go_on(
     assert refused(response)[:2] == (503, "ExchangeUnreachable")
     assert response.headers["retry-after"] == "5"
     assert without_exchange.get("/health").json()["exchange"] is False
-    path, body = fresh("cancellations"), {"unit": UNIT, "quantity_t": 1, "reason": "while the exchange is away"}
+    path, body = (
+        fresh("cancellations"),
+        {"unit": UNIT, "quantity_t": 1, "reason": "while the exchange is away"},
+    )
     signed = trader.sign(path, body)
     assert without_exchange.put(path, json=signed, headers=trader.headers).status_code == 201
 
