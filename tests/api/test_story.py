@@ -9,9 +9,12 @@ from uuid import uuid4
 
 from websockets.sync.client import connect
 
+from api.audit.run import AuditedStores, audit
 from registry.documents import sha256
+from registry.evidence import EvidenceStore
 from registry.manifest import EvidenceFile, Manifest
 from registry.personal.acts import ActBatch, GreenAct, sign_batch
+from registry.projection.store import Projection, identity_of, open_engine
 from registry.signing import Domain
 from tests.support.actors import Actor, fresh
 from tests.support.filing import file_report, report_body, upload, verify
@@ -278,3 +281,18 @@ def test_evidence_is_shown_to_who_may_see_the_report(market: Stack) -> None:
         response = reader.request("GET", path)
         assert (response.status_code, response.content) == (200, files[0].content)
     assert other.request("GET", path).json()["code"] == "NotYours"
+
+
+def test_what_was_done_over_http_stands_up_to_an_audit(market: Stack) -> None:
+    services = market.app.state.services
+    projection = Projection(
+        open_engine(services.settings.projection_url), identity_of(services.transactor.deployment)
+    )
+    stores = AuditedStores(
+        services.transactor,
+        projection,
+        EvidenceStore(market.data / "evidence"),
+        market.data / "exchange" / "journal",
+    )
+    report = audit(stores)
+    assert report.ok, report
