@@ -14,7 +14,7 @@ from eth.constants import BLANK_ROOT_HASH, EMPTY_UNCLE_HASH
 from eth.vm.forks.cancun.blocks import CancunBlockHeader
 from eth_typing import BlockNumber, Hash32
 
-from chain.node.codec import decode, decode_as, encode
+from chain.node.codec import decode, decode_as, encode, encode_object
 from chain.node.fork import BLOCK_GAS_LIMIT, COINBASE, PREVRANDAO
 from chain.node.roots import bloom_of, ordered_root
 from chain.node.transactions import Transaction, restore
@@ -123,7 +123,7 @@ def _consensus_receipt(transaction: Transaction, receipt: Receipt) -> bytes:
 
 def encode_header(block: Block) -> bytes:
     """The header's RLP."""
-    return encode(block.header)
+    return encode_object(block.header)
 
 
 def decode_header(data: bytes) -> CancunBlockHeader:

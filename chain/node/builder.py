@@ -6,23 +6,28 @@ here a transaction costs only its execution. The result is the same block.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chain.node.blocks import Block, Receipt, seal
-from chain.node.errors import InternalError, RpcError
+from chain.node.errors import InternalError, LimitExceeded, RpcError
+from chain.node.evm.program import ExecutionTimeout
 from chain.node.execution import receipt_of, run
 from chain.node.fork import BLOCK_GAS_LIMIT, NodeState
 from chain.node.transactions import Transaction
 
+# Gas bounds work, but not in pure Python's seconds: one that runs on and on would hold up everybody.
+TRANSACTION_SECONDS = 20.0
+
 
 class Unexecutable(Exception):
-    """A transaction made py-evm itself fail: our bug or its. The block has to be built without it."""
+    """A transaction takes too long, or makes py-evm itself fail. The block has to be built without it."""
 
-    def __init__(self, transaction: Transaction, cause: Exception) -> None:
-        super().__init__(f"transaction 0x{transaction.hash.hex()}: {cause!r}")
+    def __init__(self, transaction: Transaction, refusal: RpcError) -> None:
+        super().__init__(f"transaction 0x{transaction.hash.hex()}: {refusal.message}")
         self.transaction = transaction
-        self.refusal = InternalError(f"transaction cannot be executed: {type(cause).__name__}")
+        self.refusal = refusal
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Ite
     Raises
     ------
     Unexecutable :
-        If a transaction makes py-evm fail; `state` is then useless.
+        If a transaction takes too long or makes py-evm fail; `state` is then useless.
     """
     included: list[Transaction] = []
     receipts: list[Receipt] = []
@@ -56,14 +61,19 @@ def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Ite
             continue
         if transaction.sender in skipped:
             continue
+        state.deadline = time.monotonic() + TRANSACTION_SECONDS
         try:
             outcome = run(state, transaction)
         except RpcError as error:
             refused.append((transaction, error))
             skipped.add(transaction.sender)
             continue
+        except ExecutionTimeout as error:
+            message = f"execution takes longer than {TRANSACTION_SECONDS:.0f} s"
+            raise Unexecutable(transaction, LimitExceeded(message)) from error
         except Exception as error:
-            raise Unexecutable(transaction, error) from error
+            refusal = InternalError(f"transaction cannot be executed: {type(error).__name__}")
+            raise Unexecutable(transaction, refusal) from error
         receipt = receipt_of(outcome, gas)
         gas = receipt.cumulative_gas_used
         included.append(transaction)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 from chain.node.blocks import Block
-from chain.node.errors import InvalidParams, RpcError
+from chain.node.errors import InvalidParams, LimitExceeded
+from chain.node.evm.program import ExecutionTimeout
 from chain.node.execution import Outcome, failure, run
 from chain.node.formats import UINT64_MAX, read_address, read_bytes, read_hash, read_int, read_object
 from chain.node.node import Node
 from chain.node.transactions import DYNAMIC_FEE, AccessList, Transaction, needed_gas
 
 CALL_GAS_LIMIT = 100_000_000
+CALL_SECONDS = 5.0
 _CALL_STIPEND = 2_300
 
 
@@ -41,12 +44,24 @@ def read_call(value: Any) -> Transaction:
     )
 
 
-def call(node: Node, transaction: Transaction, block: Block) -> Outcome:
-    """What the transaction would do on top of `block`."""
+def call(node: Node, transaction: Transaction, block: Block, deadline: float | None = None) -> Outcome:
+    """What the transaction would do on top of `block`.
+
+    Raises
+    ------
+    InvalidParams :
+        If its gas is below the intrinsic gas.
+    LimitExceeded :
+        If it runs past `deadline` (of the monotonic clock), by default CALL_SECONDS from now.
+    """
     if transaction.gas < needed_gas(transaction):
         raise InvalidParams(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
     with node.calling(block) as state:
-        return run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
+        state.deadline = time.monotonic() + CALL_SECONDS if deadline is None else deadline
+        try:
+            return run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
+        except ExecutionTimeout:
+            raise LimitExceeded(f"execution takes longer than {CALL_SECONDS:.0f} s") from None
 
 
 def estimate_gas(node: Node, transaction: Transaction, block: Block) -> int:
@@ -57,28 +72,29 @@ def estimate_gas(node: Node, transaction: Transaction, block: Block) -> int:
     RpcError :
         If it fails with any gas.
     """
-    outcome = call(node, transaction, block)
+    deadline = time.monotonic() + CALL_SECONDS
+    outcome = call(node, transaction, block, deadline)
     if outcome.error is not None:
         raise failure(outcome)
     spent = outcome.gas_used + outcome.refund
     # Refunds come after the gas was needed, and each call leaves a 64th of it behind (EIP-150).
     for guess in (spent, spent + spent // 63 + _CALL_STIPEND):
-        if guess <= transaction.gas and _succeeds(node, transaction, block, guess):
+        if guess <= transaction.gas and _succeeds(node, transaction, block, guess, deadline):
             return guess
     low, high = spent, transaction.gas
     while high - low > max(1, low // 64):
         middle = min((low + high) // 2, low * 2)
-        if _succeeds(node, transaction, block, middle):
+        if _succeeds(node, transaction, block, middle, deadline):
             high = middle
         else:
             low = middle
     return high
 
 
-def _succeeds(node: Node, transaction: Transaction, block: Block, gas: int) -> bool:
+def _succeeds(node: Node, transaction: Transaction, block: Block, gas: int, deadline: float) -> bool:
     try:
-        return call(node, replace(transaction, gas=gas), block).error is None
-    except RpcError:
+        return call(node, replace(transaction, gas=gas), block, deadline).error is None
+    except InvalidParams:
         return False
 
 

@@ -52,7 +52,7 @@ def run(state: NodeState, transaction: Transaction) -> Outcome:
     ServerError :
         If it cannot be part of a block at all: nonce, balance, sender. The state is then unchanged.
     """
-    state.lock_changes()
+    state.world.lock_changes()
     computation = apply(state, transaction)
     gas_left = computation.get_gas_remaining()
     consumed = transaction.gas - gas_left

@@ -15,11 +15,13 @@ from typing import cast
 
 from eth.abc import (
     ComputationAPI,
+    ExecutionContextAPI,
     MessageAPI,
     SignedTransactionAPI,
     StateAPI,
     TransactionContextAPI,
 )
+from eth.typing import JournalDBCheckpoint
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState, CancunTransactionExecutor
@@ -27,6 +29,7 @@ from eth_typing import Address, BlockNumber, Hash32
 
 from chain.node.errors import ServerError
 from chain.node.evm.program import program_of
+from chain.node.world import World
 
 BLOCK_GAS_LIMIT = 500_000_000
 COINBASE = Address(b"\x00" * 20)
@@ -105,12 +108,38 @@ class NodeState(CancunState):
     """The world during a block. `deadline`, of the monotonic clock, is when running code is given up."""
 
     deadline = math.inf
-
     computation_class: type[CancunComputation] = NodeComputation
     transaction_executor_class = NodeExecutor
 
-    def set_system_contracts(self) -> None:
-        """No beacon chain, so no contract of its roots (EIP-4788)."""
+    def __init__(self, world: World, context: ExecutionContextAPI) -> None:
+        # Not py-evm's own: it would build its AccountDB, and look for the beacon roots' contract (EIP-4788).
+        self.execution_context = context
+        self.world = world
+        self._account_db = world
+
+    def snapshot(self) -> tuple[Hash32, JournalDBCheckpoint]:
+        """A point to come back to, within a transaction."""
+        return self.world.state_root, self.world.record()
+
+    def revert(self, snapshot: tuple[Hash32, JournalDBCheckpoint]) -> None:
+        """Come back to it."""
+        self.world.discard(snapshot[1])
+
+    def commit(self, snapshot: tuple[Hash32, JournalDBCheckpoint]) -> None:
+        """Forget it."""
+        self.world.commit(snapshot[1])
+
+    def get_transient_storage(self, address: Address, slot: int) -> bytes:
+        """EIP-1153."""
+        return self.world.get_transient(address, slot)
+
+    def set_transient_storage(self, address: Address, slot: int, value: bytes) -> None:
+        """EIP-1153."""
+        self.world.set_transient(address, slot, value)
+
+    def clear_transient_storage(self) -> None:
+        """The transaction is over."""
+        self.world.clear_transient()
 
 
 class CallState(NodeState):

@@ -5,7 +5,6 @@ Blocks are decoded once and kept in a small cache, as whoever sends a transactio
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,8 @@ from chain.node.blocks import (
 )
 from chain.node.store import Store
 
-_CACHED_BLOCKS = 1_024
+_CACHED_TRANSACTIONS = 20_000
+_CACHED_BLOCKS = 4_096
 _BLOCKHASH_DEPTH = 256
 
 
@@ -42,7 +42,8 @@ class History:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._cache: OrderedDict[int, Block] = OrderedDict()
+        self._cache: dict[int, Block] = {}
+        self._cached_transactions = 0
         height = store.meta("height")
         self.is_new = height is None
         if height is not None:
@@ -87,7 +88,7 @@ class History:
             {**meta, "height": number},
         )
         for block in above:
-            self._cache.pop(block.number, None)
+            self._forget(block.number)
         self.head = self._load(number)
 
     def at(self, number: int) -> Block | None:
@@ -127,8 +128,14 @@ class History:
 
     def _remember(self, block: Block) -> None:
         self._cache[block.number] = block
-        if len(self._cache) > _CACHED_BLOCKS:
-            self._cache.popitem(last=False)
+        self._cached_transactions += len(block.transactions)
+        while self._cached_transactions > _CACHED_TRANSACTIONS or len(self._cache) > _CACHED_BLOCKS:
+            self._forget(next(iter(self._cache)))
+
+    def _forget(self, number: int) -> None:
+        block = self._cache.pop(number, None)
+        if block is not None:
+            self._cached_transactions -= len(block.transactions)
 
 
 def _key(number: int) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth.constants import BLANK_ROOT_HASH
+from eth.abc import ExecutionContextAPI
 from eth_typing import Address, Hash32
 
 from chain.node.accounts import TEST_BALANCE_WEI, Unlocked
@@ -26,6 +26,7 @@ from chain.node.history import History
 from chain.node.mempool import Mempool
 from chain.node.store import Store
 from chain.node.transactions import Transaction, check, decode
+from chain.node.world import MAX_KEPT, World
 
 DEFAULT_CHAIN_ID = 7_327
 _KEPT_REFUSALS = 10_000
@@ -52,6 +53,7 @@ class Node:
         try:
             self.history = History(self.store)
             self.clock = Clock()
+            self._world: World | None = None
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
             self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
             self._snapshot_count: int = self.store.meta("snapshot_count") or 0
@@ -104,14 +106,16 @@ class Node:
     def _mine_block(self) -> Block:
         clock = self.clock.state()
         timestamp = self.clock.take(self.head.header.timestamp)
-        state = self._state(self.head.header.state_root, self.head.number + 1, timestamp)
+        state = NodeState(self._head_world(), self._context(self.head.number + 1, timestamp))
         try:
             built = build(state, self.head, timestamp, self.pool.take_ready())
             self.history.append(built.block, {"clock": self.clock.state()})
         except BaseException:
-            self.store.state.pending.clear()
+            self._drop_world()
             self.clock.restore(clock)
             raise
+        if state.world.kept > MAX_KEPT:
+            self._drop_world()
         for transaction, error in built.refused:
             self._refuse(transaction, error)
         self.pool.settle(list(built.block.transactions), [transaction for transaction, _ in built.refused])
@@ -126,23 +130,27 @@ class Node:
 
     def state_after(self, block: Block) -> NodeState:
         """The world after `block`, to read accounts from."""
-        return self._state(block.header.state_root, block.number, block.header.timestamp)
+        world = self._head_world() if block is self.head else self._world_of(block)
+        return NodeState(world, self._context(block.number, block.header.timestamp))
 
     @contextmanager
     def calling(self, block: Block) -> Iterator[CallState]:
         """The world as a call on top of `block` sees it; whatever the call does is forgotten."""
         timestamp = self.clock.peek(block.header.timestamp) if block is self.head else block.header.timestamp
         number = block.number + 1 if block is self.head else block.number
-        context = execution_context(
-            number, timestamp, self.settings.chain_id, self.history.hashes_before(number)
-        )
-        yield CallState(self.store.state, context, Hash32(block.header.state_root))
+        world = self._head_world() if block is self.head else self._world_of(block)
+        try:
+            yield CallState(world, self._context(number, timestamp))
+        finally:
+            world.undo_transaction()
+            if world.kept > MAX_KEPT:
+                self._drop_world()
 
     def state_before(self, block: Block) -> NodeState:
         """The world in which the first transaction of `block` ran."""
         parent = self.history.at(block.number - 1)
         assert parent is not None
-        return self._state(parent.header.state_root, block.number, block.header.timestamp)
+        return NodeState(self._world_of(parent), self._context(block.number, block.header.timestamp))
 
     # Time travel and snapshots
 
@@ -169,6 +177,7 @@ class Node:
         self.clock.restore(snapshot["clock"])
         self.history.rewind(snapshot["height"], {**self._snapshot_meta(), "clock": self.clock.state()})
         self.pool.clear()
+        self._drop_world()
         return True
 
     def close(self) -> None:
@@ -178,12 +187,12 @@ class Node:
     def _begin(self) -> None:
         if self.settings.genesis_utc is not None:
             self.clock.set_now(self.settings.genesis_utc)
-        state = self._state(BLANK_ROOT_HASH, 0, 0)
+        world = World(self.store.state)
         for address in self.unlocked.addresses():
-            state.set_balance(Address(address), TEST_BALANCE_WEI)
-        state.persist()
+            world.set_balance(Address(address), TEST_BALANCE_WEI)
+        world.make_state_root()
         meta = {"clock": self.clock.state(), "chain_id": self.settings.chain_id}
-        self.history.begin(self.clock.now_utc(), meta, state.state_root)
+        self.history.begin(self.clock.now_utc(), meta, world.state_root)
 
     def _resume(self) -> None:
         chain_id = self.store.meta("chain_id")
@@ -191,14 +200,25 @@ class Node:
             raise ValueError(f"the data directory holds chain {chain_id}, not {self.settings.chain_id}")
         self.clock.restore(self.store.meta("clock"))
 
-    def _state(self, root: bytes, number: int, timestamp_utc: int) -> NodeState:
-        context = execution_context(
+    def _head_world(self) -> World:
+        if self._world is None:
+            self._world = self._world_of(self.head)
+        return self._world
+
+    def _drop_world(self) -> None:
+        self._world = None
+        self.store.state.pending.clear()
+
+    def _world_of(self, block: Block) -> World:
+        return World(self.store.state, Hash32(block.header.state_root))
+
+    def _context(self, number: int, timestamp_utc: int) -> ExecutionContextAPI:
+        return execution_context(
             number, timestamp_utc, self.settings.chain_id, self.history.hashes_before(number)
         )
-        return NodeState(self.store.state, context, Hash32(root))
 
     def _mined_nonce(self, sender: bytes) -> int:
-        return self.state_after(self.head).get_nonce(Address(sender))
+        return self._head_world().get_nonce(Address(sender))
 
     def _snapshot_meta(self) -> dict[str, Any]:
         return {"snapshots": self._snapshots, "snapshot_count": self._snapshot_count}

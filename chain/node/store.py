@@ -22,6 +22,8 @@ import orjson
 from eth.abc import AtomicWriteBatchAPI
 from eth.db.atomic import AtomicDBWriteBatch, BaseAtomicDB
 
+from chain.node.trie import Trie
+
 _MAP_BYTES = 1 << 32
 _TABLES = (b"state", b"headers", b"bodies", b"receipts", b"numbers", b"transactions", b"meta")
 
@@ -36,6 +38,7 @@ class StateDB(BaseAtomicDB):
     def __init__(self, store: Store) -> None:
         self._store = store
         self.pending: dict[bytes, bytes] = {}
+        self.trie = Trie(self)
 
     def __getitem__(self, key: bytes) -> bytes:
         value = self.pending.get(key)

@@ -18,7 +18,6 @@ from eth.vm.computation import BaseComputation
 from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.stack import Stack
 
-from chain.node.blocks import Block
 from chain.node.errors import LimitExceeded
 from chain.node.execution import failure_text, run
 from chain.node.fork import NodeComputation, NodeState
@@ -123,7 +122,7 @@ def trace(node: Node, place: Place, options: TraceOptions) -> dict[str, Any]:
     for earlier in block.transactions[: place.index]:
         run(state, earlier)
     tracer = Tracer(options)
-    with _tracing(state, tracer):
+    with tracing(state, tracer):
         outcome = run(state, block.transactions[place.index])
     return {
         "gas": outcome.gas_used,
@@ -171,7 +170,8 @@ def _word(item: int | bytes) -> str:
 
 
 @contextmanager
-def _tracing(state: NodeState, tracer: Tracer) -> Iterator[None]:
+def tracing(state: NodeState, tracer: Tracer) -> Iterator[None]:
+    """Let `state` be traced inside the `with`."""
     # A class of its own for each trace: py-evm makes computations from the class, not from the state.
     kind = type("Traced", (TracingComputation,), {"tracer": tracer})
     state.computation_class = kind
@@ -181,4 +181,4 @@ def _tracing(state: NodeState, tracer: Tracer) -> Iterator[None]:
         state.computation_class = NodeComputation
 
 
-__all__ = ["MAX_BYTES", "MAX_SECONDS", "MAX_STEPS", "Block", "TraceOptions", "trace"]
+__all__ = ["TraceOptions", "Tracer", "TracingState", "trace", "tracing"]

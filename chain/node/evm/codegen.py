@@ -19,7 +19,7 @@ from types import CodeType
 from typing import Any, Final, cast
 
 from eth.abc import OpcodeAPI
-from eth.exceptions import FullStack, InsufficientStack, InvalidJumpDestination, OutOfGas
+from eth.exceptions import FullStack, Halt, InsufficientStack, InvalidJumpDestination, OutOfGas
 from eth.vm.computation import BaseComputation
 from eth.vm.gas_meter import GasMeter
 from eth.vm.logic.invalid import InvalidOpcode
@@ -85,6 +85,7 @@ _SIMPLE: Final = {
     0x3D: "len(c.return_data)",
 }
 
+_SELFDESTRUCT: Final = 0xFF
 _ENDS: Final = frozenset((0x00, 0x56, 0x57, 0xF3, 0xFD, 0xFE, 0xFF))
 
 
@@ -182,7 +183,7 @@ _NAMES: Final[dict[str, Any]] = {
     "MAX": _MAX, "SIGN": _SIGN, "integer": lambda data: int.from_bytes(data, "big"), "sdiv": sdiv,
     "smod": smod, "signextend": signextend, "sar": sar, "calldata_word": calldata_word, "grow": grow,
     "hash_memory": hash_memory, "exp": exp, "charge": charge, "out_of_gas": out_of_gas,
-    "bad_stack": bad_stack, "bad_jump": bad_jump,
+    "bad_stack": bad_stack, "bad_jump": bad_jump, "Halt": Halt,
 }  # fmt: skip
 
 
@@ -367,6 +368,10 @@ class _Source:
         operation = self._opcodes.get(opcode) or InvalidOpcode(opcode)
         name = f"op_{opcode:02x}"
         self._names[name] = operation
+        if opcode == _SELFDESTRUCT:
+            self._line(f"try: {name}(computation=c)")
+            self._line(f"except Halt: return {HALT}")
+            return
         self._line(f"{name}(computation=c)")
         if ARITY.get(opcode, (0, 0))[1]:
             self._line("if s[-1].__class__ is bytes: s[-1] = integer(s[-1])")

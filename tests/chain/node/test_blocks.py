@@ -8,7 +8,6 @@ from typing import Any
 from eth._utils.address import generate_contract_address
 from eth.chains.base import ChainContext
 from eth.consensus.context import ConsensusContext
-from eth.constants import BLANK_ROOT_HASH
 from eth.db.atomic import AtomicDB
 from eth.db.chain import ChainDB
 from eth.db.trie import make_trie_root_and_nodes
@@ -34,6 +33,7 @@ from chain.node.fork import NodeState, execution_context
 from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.roots import ordered_root
 from chain.node.transactions import decode
+from chain.node.world import World
 from tests.chain.node.programs import ADDRESSES, COUNTER, LOGGER, LOOPER, REVERTER, init_code, signed
 
 
@@ -90,18 +90,18 @@ def test_one_pass_gives_the_roots_of_py_evm(script: Any) -> None:
     ours, theirs_db = AtomicDB(), AtomicDB()
     roots = []
     for db in (ours, theirs_db):
-        genesis = NodeState(db, execution_context(0, 0, DEFAULT_CHAIN_ID, ()), BLANK_ROOT_HASH)
+        genesis = World(db)
         for address in ADDRESSES:
             genesis.set_balance(Address(bytes.fromhex(address[2:])), TEST_BALANCE_WEI)
-        genesis.persist()
+        genesis.make_state_root()
         roots.append(genesis.state_root)
     parent = empty_block(roots[0])
-    state = NodeState(ours, execution_context(1, 5, DEFAULT_CHAIN_ID, (parent.header.hash,)), roots[0])
+    context = execution_context(1, 5, DEFAULT_CHAIN_ID, (parent.header.hash,))
+    state = NodeState(World(ours, roots[0]), context)
     block = build(state, parent, 5, [decode(raw, DEFAULT_CHAIN_ID) for raw in raws]).block
 
     start = block.header.copy(gas_used=0, bloom=0, state_root=roots[1])
-    context = ChainContext(DEFAULT_CHAIN_ID)
-    vm = CancunVM(start, ChainDB(theirs_db), context, ConsensusContext(theirs_db))
+    vm = CancunVM(start, ChainDB(theirs_db), ChainContext(DEFAULT_CHAIN_ID), ConsensusContext(theirs_db))
     transactions = [CancunTransactionBuilder.decode(raw) for raw in raws]
     end, receipts, _ = vm.apply_all_transactions(transactions, start)
     vm.state.persist()

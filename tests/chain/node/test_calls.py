@@ -84,6 +84,13 @@ def test_a_call_without_enough_gas_is_refused(rpc: LocalRpc) -> None:
     assert rpc.refusal("eth_call", {"to": counter, "gas": "0x1"})[0] == -32602
 
 
+def test_a_call_that_runs_too_long_is_refused(rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.node.calls.CALL_SECONDS", 0.05)
+    looper = rpc.deploy(LOOPER)
+    for method in ("eth_call", "eth_estimateGas"):
+        assert rpc.refusal(method, {"to": looper}) == (-32005, "execution takes longer than 0 s")
+
+
 def test_a_call_cannot_spend_what_nobody_has(rpc: LocalRpc) -> None:
     poor = "0x" + "ab" * 20
     code, message = rpc.refusal("eth_call", {"from": poor, "to": ADDRESSES[0], "value": "0x1"})

@@ -212,6 +212,19 @@ def test_blob_and_set_code_transactions_are_refused() -> None:
         decode(b"", DEFAULT_CHAIN_ID)
 
 
+def test_a_transaction_that_runs_too_long_is_refused_and_the_others_are_mined(
+    rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("chain.node.builder.TRANSACTION_SECONDS", 0.05)
+    looper = rpc.deploy(LOOPER)
+    good, endless = signed(1, 0, ADDRESSES[2]), signed(2, 0, looper, gas=400_000_000)
+    accepted, refused = rpc.batch(*(("eth_sendRawTransaction", [hexed(raw)]) for raw in (good, endless)))
+    assert accepted == hash_of(good)
+    assert refused == {"code": -32005, "message": "execution takes longer than 0 s"}
+    assert rpc.call("eth_getTransactionReceipt", hash_of(endless)) is None
+    assert rpc.send(signed(2, 0, ADDRESSES[1]))["status"] == "0x1"
+
+
 def test_a_transaction_that_runs_out_of_gas_is_mined_as_failed(rpc: LocalRpc) -> None:
     looper = rpc.deploy(LOOPER)
     receipt = rpc.send(signed(1, 0, looper, gas=100_000))
