@@ -82,7 +82,8 @@ def outcome(state: NodeState, code: bytes, gas: int, data: bytes) -> list[Any]:
     # Which exceptional halt it was cannot be observed: all take the whole gas and undo everything.
     return [
         computation.is_success, computation.should_burn_gas, computation.get_gas_remaining(),
-        computation.output, computation.get_gas_refund(), computation.get_log_entries(), state.make_state_root(),
+        computation.output, computation.get_gas_refund(), computation.get_log_entries(),
+        state.make_state_root(),
     ]  # fmt: skip
 
 
