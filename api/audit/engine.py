@@ -1,9 +1,9 @@
 """The exchange's journal against the chain: chained without a break, and giving what Clearing holds.
 
-The journal is replayed by the engine's own pure rules. What it says of every trading account, less what the
-chain has not settled yet, must be what the chain's events say; so must every settled epoch's tape root.
-The chain may be ahead of the journal by what the exchange has not heard yet: both sides are compared over the
-deposits, epochs and withdrawals that the journal knows.
+The journal is replayed by the engine's own pure rules. Three answers to what Clearing holds for each account
+must be one: what came in, went out and was settled by the journal; what the engine's balances come to, less
+what is not settled yet; and what the chain's events say, up to the block that the journal has taken in. Every
+settled epoch's tape root must be the one on chain.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from sqlmodel import Session, select
 
 from api.audit.report import AuditReport
 from chain.abi import to_checksum_cached
-from chain.refusals import Refusal
 from chain.units import UnitId
 from exchange.commands import CASH
-from exchange.engine import apply
-from exchange.invariants import check
-from exchange.journal import read_commands, verify
+from exchange.journal import verify
 from exchange.netting import net
+from exchange.recompute import expected_in_clearing, rebuild
 from exchange.refusals import JournalCorrupt
 from exchange.state import State
 from registry.projection import tables
@@ -42,24 +40,16 @@ def check_engine(report: AuditReport, session: Session, journal: Path) -> None:
         return
     report.count("journal frames", summary.frames)
     report.count("journal commands", summary.commands)
-    state = _replay(report, journal)
     try:
-        check(state)
+        state = rebuild(journal)
     except AssertionError as fault:
         report.require(False, "engine", str(fault))
-    _check_epochs(report, session, state)
-    _compare(report, _engine_side(state), _chain_side(session, state))
-
-
-def _replay(report: AuditReport, journal: Path) -> State:
-    state = State()
-    for command in read_commands(journal):
-        try:
-            apply(state, command)
-        except Refusal:
-            report.count("refused commands")
+        return
     report.count("trades", len(state.trades))
-    return state
+    _check_epochs(report, session, state)
+    moved = Counter({_key(*key): amount for key, amount in expected_in_clearing(state).items()})
+    _compare(report, "the balances come to", _balances(state), moved)
+    _compare(report, "Clearing holds", _chain_side(session, state.chain_block), moved)
 
 
 def _check_epochs(report: AuditReport, session: Session, state: State) -> None:
@@ -82,8 +72,8 @@ def _check_epochs(report: AuditReport, session: Session, state: State) -> None:
             )
 
 
-def _engine_side(state: State) -> Balances:
-    """Return what Clearing should hold for each account, by the journal."""
+def _balances(state: State) -> Balances:
+    """Return what the engine's balances come to in Clearing: without what is not settled or paid out yet."""
     balances: Balances = Counter()
     for account, assets in state.ledger.accounts.items():
         for asset, balance in assets.items():
@@ -91,45 +81,37 @@ def _engine_side(state: State) -> Balances:
     for withdrawal in state.withdrawals.values():
         if not withdrawal.released:
             balances[_key(withdrawal.account, withdrawal.asset)] += withdrawal.amount
+    for taken in state.exits.values():
+        balances[_key(taken.account, taken.asset)] -= taken.missing
     for delta in net(trade for trade in state.trades if trade.epoch > state.settled_epoch):
         balances[_key(delta.account, delta.unit)] -= delta.quantity_t
         balances[_key(delta.account, CASH)] -= delta.cash_fen
     return balances
 
 
-def _chain_side(session: Session, state: State) -> Balances:
-    """Return what Clearing holds for each account, by the events that the journal has taken in."""
+def _chain_side(session: Session, last_block: int) -> Balances:
+    """Return what Clearing held for each account after a block, by its events."""
     balances: Balances = Counter()
-    released = {
-        (to_checksum_cached("0x" + each.account.hex()), _id_text(each.withdrawal_id))
-        for each in state.withdrawals.values()
-        if each.released
-    }
-    for deposit in session.exec(select(tables.Deposit)):
-        if deposit.block <= state.chain_block:
-            balances[deposit.account, deposit.asset] += deposit.amount
-    for withdrawal in session.exec(select(tables.Withdrawal)):
-        if (withdrawal.account, withdrawal.request_id) in released:
-            balances[withdrawal.account, withdrawal.asset] -= withdrawal.amount
+    for deposit in session.exec(select(tables.Deposit).where(tables.Deposit.block <= last_block)):
+        balances[deposit.account, deposit.asset] += deposit.amount
+    for withdrawal in session.exec(select(tables.Withdrawal).where(tables.Withdrawal.block <= last_block)):
+        balances[withdrawal.account, withdrawal.asset] -= withdrawal.amount
+    settled = set(session.exec(select(tables.Epoch.epoch).where(tables.Epoch.block <= last_block)))
     for settlement in session.exec(select(tables.Settlement)):
-        if settlement.epoch <= state.settled_epoch:
+        if settlement.epoch in settled:
             balances[settlement.account, settlement.unit] += settlement.quantity_t
             balances[settlement.account, tables.CASH] += settlement.cash_fen
     return balances
 
 
-def _compare(report: AuditReport, engine: Balances, chain: Balances) -> None:
-    for account, asset in sorted(engine.keys() | chain.keys()):
-        says, holds = engine[account, asset], chain[account, asset]
+def _compare(report: AuditReport, who: str, found: Balances, moved: Balances) -> None:
+    for account, asset in sorted(found.keys() | moved.keys()):
+        here, there = found[account, asset], moved[account, asset]
         report.count("trading balances")
         report.require(
-            says == holds, "engine", f"{account} {asset}: the journal says {says}, Clearing holds {holds}"
+            here == there, "engine", f"{account} {asset}: {who} {here}, the journal's movements give {there}"
         )
 
 
 def _key(account: bytes, asset: int) -> tuple[str, str]:
     return to_checksum_cached("0x" + account.hex()), tables.CASH if asset == CASH else UnitId.of(asset).text
-
-
-def _id_text(name: bytes) -> str:
-    return "0x" + name.rjust(32, b"\0").hex()
