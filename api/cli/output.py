@@ -41,7 +41,7 @@ def steps(title: str) -> Iterator[Callable[[str], None]]:
     if not errors.is_terminal:
 
         def say(step: str) -> None:
-            errors.print(f"{time.monotonic() - started_s:6.1f} s  {escape(step)}")
+            errors.print(f"{time.monotonic() - started_s:6.1f} s  {escape(step)}", soft_wrap=True)
 
         yield say
         return

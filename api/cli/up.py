@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 from api.cli.output import errors, print_json, results, steps
@@ -52,7 +51,7 @@ def up(
             if as_json:
                 print_json({"event": "serving", **facts(stack, members), "seconds": round(took_s, 1)})
             else:
-                results.print(_overview(stack, members, data_dir))
+                _show(stack, members, data_dir)
                 results.print(f"Ready in {took_s:.1f} s. Ctrl-C stops it; the state stays in {data_dir}.")
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -110,17 +109,27 @@ def _teller(as_json: bool) -> Callable[[ProcessEvent], None]:
     return tell
 
 
-def _overview(stack: Stack, members: list[Member], data_dir: Path) -> Table:
-    table = Table(title="CARAT", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_row("API and its documentation", f"{stack.api_url}/docs")
-    table.add_row("Exchange", stack.exchange_url)
-    table.add_row("Node (JSON-RPC)", stack.node_url)
-    table.add_row("", "")
+def _show(stack: Stack, members: list[Member], data_dir: Path) -> None:
+    """Print where everything is, and how to sign in as everyone; a narrow terminal wraps the lines itself."""
     where = "" if data_dir == DEFAULT_DATA_DIR else f" --data-dir {data_dir}"
-    for member in members:
-        who = f"[bold]{member.role}[/bold]  {escape(member.name)}"
-        table.add_row(who, member.address, f".venv/bin/carat sign-in --label {member.label}{where}")
-    return table
+    addresses = [
+        ("API and its pages", f"{stack.api_url}/docs"),
+        ("exchange", stack.exchange_url),
+        ("node (JSON-RPC)", stack.node_url),
+    ]
+    people = [
+        (each.role, f".venv/bin/carat sign-in --label {each.label}{where}", each.address, each.name)
+        for each in members
+    ]
+    for line in [*_columns(addresses), "", *_columns(people), ""]:
+        results.print(line, soft_wrap=True, markup=False)
+    if stack.data.passphrase.exists():
+        results.print(f"A generated passphrase opens the keys: {stack.data.passphrase}", soft_wrap=True)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _interrupt_at_first_signal() -> None:

@@ -2,14 +2,17 @@
 
     python -m api.stack.child MODULE ARGS...
 
+The module is imported at once and its `main()` called when a line comes in on standard input: so that a
+program is read while those before it are still starting.
+
 Standard input is a pipe that only the starting process holds. When that process is gone, however it went
 (also by `kill -9`), the pipe ends, and this process ends too: first as if asked by SIGTERM, then by force.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -19,9 +22,9 @@ from typing import Final
 _GRACE_S: Final = 5.0
 
 
-def _end_with(pipe: int) -> None:
+def _end_with(pipe: int, go: threading.Event) -> None:
     while os.read(pipe, 1):
-        pass
+        go.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE_S)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -33,10 +36,12 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    threading.Thread(target=_end_with, args=(pipe,), name="end-with-the-stack", daemon=True).start()
-    module = sys.argv[1]
-    sys.argv = [module, *sys.argv[2:]]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    go = threading.Event()
+    threading.Thread(target=_end_with, args=(pipe, go), name="end-with-the-stack", daemon=True).start()
+    sys.argv = sys.argv[1:]
+    module = importlib.import_module(sys.argv[0])
+    go.wait()
+    sys.exit(module.main())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from chain.refusals import Refusal
@@ -26,14 +27,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose(*preferred: int) -> int:
-    """Return the first of these ports that is free, or any free one; 0 means any."""
-    for port in preferred:
-        if port and is_free(port):
+def choose(preferred: int = 0, avoid: Collection[int] = ()) -> int:
+    """Return this port if it is free, else any free one but those to avoid; 0 means any."""
+    if preferred and is_free(preferred):
+        return preferred
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in avoid:
             return port
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def require_free(port: int) -> None:

@@ -31,7 +31,7 @@ class ProcessFailed(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: a Python module with its arguments, and what to add to its environment."""
+    """What to run: the `main()` of a Python module, its arguments, and what to add to its environment."""
 
     name: str
     module: str
@@ -65,6 +65,19 @@ class Process:
 
     def start(self) -> None:
         """Start it; says nothing yet about whether it serves."""
+        self.prepare()
+        self.go()
+
+    def go(self) -> None:
+        """Let a prepared one run."""
+        assert self._child is not None
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended: whoever waits for it will see
+            self._child.stdin.write(b"\n")
+            self._child.stdin.flush()
+
+    def prepare(self) -> None:
+        """Start it as far as reading its program; it waits for `go` then."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES_MAX:
             self.log.replace(self.log.with_suffix(".old.log"))
@@ -130,7 +143,8 @@ class Process:
 
     def _close_pipe(self) -> None:
         if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
 
     def _failure(self, **facts: int) -> ProcessFailed:
         lines = self.log.read_bytes()[self._log_start :].decode(errors="replace").strip().splitlines()

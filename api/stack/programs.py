@@ -15,14 +15,14 @@ def node(data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: i
         args.append("--test-methods")
     if genesis_time_utc is not None:
         args += ["--genesis-time", str(genesis_time_utc)]
-    return Program("node", "chain.node", tuple(args))
+    return Program("node", "chain.node.__main__", tuple(args))
 
 
 def exchange(data: DataDirectory, port: int, chain_url: str, epoch_seconds: int, passphrase: str) -> Program:
     """Return the exchange."""
     args = ["--data", str(data.root), "--port", str(port), "--chain-url", chain_url]
     args += ["--epoch-seconds", str(epoch_seconds)]
-    return Program("exchange", "exchange", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
+    return Program("exchange", "exchange.__main__", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
 
 
 def api(data: DataDirectory, port: int, chain_url: str, exchange_url: str, passphrase: str) -> Program:

@@ -24,7 +24,6 @@ from api.stack.process import Process, Program
 from api.stack.secrets import open_or_create_keyring
 from api.stack.supervisor import ProcessEvent, Supervisor
 from chain.deployment import Deployment, deploy
-from chain.rpc import ChainRpc
 
 _START_S_MAX: Final = 120.0
 
@@ -38,7 +37,6 @@ class Stack(StackHandle):
 
     def __init__(self, data_dir: Path, on_step: Callable[[str], None]) -> None:
         super().__init__(DataDirectory(data_dir.resolve()))
-        self._passphrase = ""
         self._on_step = on_step
         self._processes: list[Process] = []
         self._supervisor: Supervisor | None = None
@@ -88,10 +86,15 @@ class Stack(StackHandle):
         """
         stack = cls(data_dir, on_step)
         try:
-            stack._lock_and_unlock_keys(api_port)
-            stack._start_chain(test_methods, genesis_time_utc)
-            if not only_chain:
-                stack._start_services(with_api, api_port, epoch_seconds)
+            node = stack._launch_node(api_port, test_methods, genesis_time_utc)
+            stack.keyring, passphrase = open_or_create_keyring(stack.data, on_step)
+            # These wait for the contracts, but read their programs meanwhile.
+            services = [] if only_chain else [stack._prepare_exchange(epoch_seconds, passphrase)]
+            if with_api and not only_chain:
+                services.append(stack._prepare_api(api_port, passphrase))
+            node.wait_ready(_START_S_MAX)
+            stack._find_or_deploy_contracts()
+            stack._run(services)
             if supervise:
                 stack._supervise(on_event)
         except BaseException:
@@ -127,17 +130,29 @@ class Stack(StackHandle):
         found = (each.pid for each in self._processes if each.program.name == name)
         return next(found, None)
 
-    def _lock_and_unlock_keys(self, api_port: int) -> None:
+    def _launch_node(self, api_port: int, test_methods: bool, genesis_time_utc: int | None) -> Process:
         self.data.root.mkdir(parents=True, exist_ok=True)
         self._lock = DirectoryLock(self.data.lock)
         ports.require_free(api_port)
-        self.keyring, self._passphrase = open_or_create_keyring(self.data, self._on_step)
-
-    def _start_chain(self, test_methods: bool, genesis_time_utc: int | None) -> None:
         self._on_step("starting the node")
-        port = ports.choose(self._port_before("node"))
-        self.node_url = self._start(programs.node(self.data, port, test_methods, genesis_time_utc))
-        rpc = ChainRpc(self.node_url)
+        port = self._port_of("node")
+        self.node_url = ports.url(port)
+        node = self._prepare(programs.node(self.data, port, test_methods, genesis_time_utc))
+        node.go()
+        return node
+
+    def _prepare_exchange(self, epoch_seconds: int, passphrase: str) -> Process:
+        port = self._port_of("exchange")
+        self.exchange_url = ports.url(port)
+        return self._prepare(programs.exchange(self.data, port, self.node_url, epoch_seconds, passphrase))
+
+    def _prepare_api(self, api_port: int, passphrase: str) -> Process:
+        port = api_port or self._port_of("api")
+        self.api_url = ports.url(port)
+        return self._prepare(programs.api(self.data, port, self.node_url, self.exchange_url, passphrase))
+
+    def _find_or_deploy_contracts(self) -> None:
+        rpc = self.rpc()
         if self.data.deployment.exists():
             self.deployment = Deployment.load(self.data.deployment)
             self.deployment.require_chain(rpc)
@@ -145,16 +160,12 @@ class Stack(StackHandle):
         self.deployment = deploy(rpc, self.keyring, on_step=lambda name: self._on_step(f"deploying {name}"))
         self.deployment.save(self.data.deployment)
 
-    def _start_services(self, with_api: bool, api_port: int, epoch_seconds: int) -> None:
-        self._on_step("starting the exchange" + (" and the API" if with_api else ""))
-        exchange_port = ports.choose(self._port_before("exchange"))
-        self.exchange_url = ports.url(exchange_port)
-        wanted = [programs.exchange(self.data, exchange_port, self.node_url, epoch_seconds, self._passphrase)]
-        if with_api:
-            port = api_port or ports.choose(self._port_before("api"))
-            self.api_url = ports.url(port)
-            wanted.append(programs.api(self.data, port, self.node_url, self.exchange_url, self._passphrase))
-        for process in [self._launch(program) for program in wanted]:
+    def _run(self, services: list[Process]) -> None:
+        if services:
+            self._on_step(f"starting {' and '.join(each.program.name for each in services)}")
+        for process in services:
+            process.go()
+        for process in services:
             process.wait_ready(_START_S_MAX)
         self._tell()
 
@@ -167,25 +178,27 @@ class Stack(StackHandle):
         self._supervisor = Supervisor(heard)
         self._supervisor.start(self._processes)
 
-    def _launch(self, program: Program) -> Process:
+    def _prepare(self, program: Program) -> Process:
         assert self._lock is not None
         process = Process(program, self.data.logs / f"{program.name}.log", inherit=[self._lock.handle])
         self._processes.append(process)
-        process.start()
+        process.prepare()
         return process
 
-    def _start(self, program: Program) -> str:
-        return self._launch(program).wait_ready(_START_S_MAX)
+    def _port_of(self, name: str) -> int:
+        """Return the port that this process had before, or a free one that no other has."""
+        before = self._ports_before()
+        return ports.choose(before.get(name, 0), avoid=set(before.values()))
 
-    def _port_before(self, name: str) -> int:
-        port = read_json(self.data.stack).get("ports", {}).get(name, 0)
-        return port if isinstance(port, int) and 0 < port < 65_536 else 0
+    def _ports_before(self) -> dict[str, int]:
+        known = read_json(self.data.stack).get("ports", {})
+        return {name: port for name, port in known.items() if isinstance(port, int) and 0 < port < 65_536}
 
     def _tell(self) -> None:
         """Write down what runs where, for the other commands."""
         urls = {"node": self.node_url, "exchange": self.exchange_url, "api": self.api_url}
         running = {each.program.name: each.pid for each in self._processes}
-        before = read_json(self.data.stack).get("ports", {})
+        before = self._ports_before()
         used = {name: ports.port_of(url) for name, url in urls.items() if url}
         with self._told:
             pid = os.getpid() if running else None

@@ -24,15 +24,21 @@ import http.server, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(str(os.getpid()).encode())
-server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-print("preparing"); print("ready http://127.0.0.1:" + sys.argv[1])
-server.serve_forever()
+def main():
+    server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    print("preparing"); print("ready http://127.0.0.1:" + sys.argv[1])
+    server.serve_forever()
+"""
+_DEAF = """
+import signal, time
+def main():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN); print("ready x"); time.sleep(60)
 """
 _PROGRAMS = {
     "pid_server": _SERVER,
-    "broken": "raise SystemExit('no room left')",
-    "silent": "import time; time.sleep(60)",
-    "deaf": "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready x'); time.sleep(60)",
+    "broken": "def main(): raise SystemExit('no room left')",
+    "silent": "import time\ndef main(): time.sleep(60)",
+    "deaf": _DEAF,
 }
 
 
@@ -98,6 +104,15 @@ def test_a_process_that_never_says_ready_is_refused(make: Callable[..., Process]
     with pytest.raises(ProcessFailed) as refusal:
         process.wait_ready(0.2)
     assert refusal.value.facts["process"] == "server"
+
+
+def test_a_prepared_process_waits_for_the_word(make: Callable[..., Process]) -> None:
+    process = make("pid_server", str(ports.choose()))
+    process.prepare()
+    time.sleep(0.3)
+    assert process.ready_url() is None
+    process.go()
+    process.wait_ready(10)
 
 
 def test_who_does_not_hear_sigterm_is_killed(make: Callable[..., Process]) -> None:
