@@ -1,0 +1,136 @@
+"""The whole stack as real processes over one data directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api.stack.attach import attached
+from api.stack.lock import DataDirectoryInUse
+from api.stack.paths import DataDirectory, StackMissing, read_json
+from api.stack.ports import PortInUse, port_of
+from api.stack.stack import Stack
+from api.stack.supervisor import ProcessEvent
+from chain.abi import Call
+from chain.keys import KeyringLocked
+from chain.refusals import ChainMismatch
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="module")
+def events() -> list[ProcessEvent]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def stack(data_dir: Path, events: list[ProcessEvent]) -> Iterator[Stack]:
+    with Stack.start(data_dir, epoch_seconds=0, on_event=events.append) as running:
+        yield running
+
+
+def eventually(true: Callable[[], bool], within_s: float = 20.0) -> bool:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.02)
+    return true()
+
+
+def exchange_is_well(stack: Stack) -> bool:
+    with stack.exchange_client() as exchange:
+        return exchange.health()["status"] == "ok"
+
+
+def settled_epoch(stack: Stack) -> int:
+    epoch = stack.transactor().read(Call("Clearing", "settledEpoch"))
+    assert isinstance(epoch, int)
+    return epoch
+
+
+def test_a_started_stack_serves(stack: Stack) -> None:
+    assert settled_epoch(stack) == 0
+    assert exchange_is_well(stack)
+    assert {"node", "exchange", "api"} == set(read_json(stack.data.stack)["pids"])
+
+
+def test_what_opens_the_keys_is_readable_by_the_owner_alone(stack: Stack) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in (stack.data.passphrase, stack.data.keyring)}
+    assert modes == {0o600}
+
+
+@pytest.mark.parametrize("name", ["node", "exchange", "api"])
+def test_a_killed_process_comes_back_at_the_same_address(
+    stack: Stack, events: list[ProcessEvent], name: str
+) -> None:
+    pid, addresses = stack.pid_of(name), read_json(stack.data.stack)["urls"]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: any(e.process == name and e.what == "serving" for e in events))
+    assert stack.pid_of(name) != pid
+    assert read_json(stack.data.stack)["urls"] == addresses
+    assert settled_epoch(stack) == 0
+    assert eventually(lambda: exchange_is_well(stack))
+
+
+def test_a_second_stack_on_the_same_directory_is_refused(stack: Stack, data_dir: Path) -> None:
+    with pytest.raises(DataDirectoryInUse) as refusal:
+        Stack.start(data_dir)
+    assert refusal.value.facts["pid"] == os.getpid()
+    assert settled_epoch(stack) == 0
+
+
+def test_others_work_with_the_stack_that_runs(stack: Stack, data_dir: Path) -> None:
+    with attached(data_dir) as other:
+        assert (other.node_url, other.exchange_url) == (stack.node_url, stack.exchange_url)
+        assert other.keyring.signer("admin").address == stack.keyring.signer("admin").address
+    assert settled_epoch(stack) == 0
+
+
+def test_a_taken_port_is_refused_before_anything_starts(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(PortInUse):
+        Stack.start(tmp_path, api_port=port_of(stack.api_url))
+    assert not DataDirectory(tmp_path).keyring.exists()
+
+
+def test_a_second_start_goes_on_where_the_first_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARAT_PASSPHRASE", "correct horse")
+    with Stack.start(tmp_path, with_api=False, epoch_seconds=0) as first:
+        admin, deployment = first.keyring.signer("admin").address, first.deployment
+        urls = (first.node_url, first.exchange_url)
+        head = first.events().head()
+    assert read_json(first.data.stack)["pids"] == {}
+    assert not first.data.passphrase.exists()
+    with Stack.start(tmp_path, with_api=False, epoch_seconds=0) as second:
+        assert second.keyring.signer("admin").address == admin
+        assert second.deployment == deployment
+        assert (second.node_url, second.exchange_url) == urls
+        assert second.events().head() == head
+    monkeypatch.setenv("CARAT_PASSPHRASE", "wrong")
+    with pytest.raises(KeyringLocked):
+        Stack.start(tmp_path)
+
+
+def test_nothing_is_left_running_when_a_start_fails(tmp_path: Path) -> None:
+    with Stack.start(tmp_path, with_api=False) as first:
+        data = first.data
+    data.chain.rename(tmp_path / "elsewhere")
+    with pytest.raises(ChainMismatch):
+        Stack.start(tmp_path)
+    assert read_json(data.stack)["pids"] == {}
+
+
+def test_where_nothing_was_started_there_is_nothing_to_work_with(tmp_path: Path) -> None:
+    with pytest.raises(StackMissing), attached(tmp_path):
+        pass
