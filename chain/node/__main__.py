@@ -24,7 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a node; the answer is the exit status."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings(options.chain_id, options.test_methods, options.genesis_time, options.unlocked)
+    settings = Settings(
+        chain_id=options.chain_id,
+        test_methods=options.test_methods,
+        genesis_utc=options.genesis_time,
+        unlocked=options.unlocked,
+        fsync=not options.no_fsync,
+    )
     try:
         node = Node(options.data, settings)
     except (OSError, ValueError, StoreInUse, lmdb.Error) as error:
@@ -70,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--unlocked", type=int, default=10, metavar="N", help="test accounts, with --test-methods only"
+    )
+    parser.add_argument(
+        "--no-fsync",
+        action="store_true",
+        help="do not wait for the disk: survives the end of the process, not of the machine; for tests",
     )
     return parser
 

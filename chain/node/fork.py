@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable
 from typing import cast
 
+from eth._utils.address import generate_contract_address
 from eth.abc import (
     ComputationAPI,
     ExecutionContextAPI,
@@ -21,11 +22,14 @@ from eth.abc import (
     StateAPI,
     TransactionContextAPI,
 )
+from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.typing import JournalDBCheckpoint
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState, CancunTransactionExecutor
+from eth.vm.message import Message
 from eth_typing import Address, BlockNumber, Hash32
+from eth_utils.logging import get_extended_debug_logger
 
 from chain.node.errors import ServerError
 from chain.node.evm.program import program_of
@@ -61,6 +65,25 @@ class NodeExecutor(CancunTransactionExecutor):
                 )
         if state.get_code(sender):
             raise ServerError("sender not an eoa: its address holds code")
+
+    def build_evm_message(self, transaction: SignedTransactionAPI) -> MessageAPI:
+        """Take fee and nonce, and make the outermost message (py-evm's, without its long log lines)."""
+        state, sender = self.vm_state, transaction.sender
+        fee = transaction.gas * state.get_gas_price(transaction)
+        if fee:
+            state.delta_balance(sender, -fee)
+        nonce = state.get_nonce(sender)
+        state.increment_nonce(sender)
+        creates = transaction.to == CREATE_CONTRACT_ADDRESS
+        return Message(
+            gas=transaction.gas - transaction.intrinsic_gas,
+            to=transaction.to,
+            sender=sender,
+            value=transaction.value,
+            data=b"" if creates else transaction.data,
+            code=transaction.data if creates else state.get_code(transaction.to),
+            create_address=generate_contract_address(sender, nonce) if creates else None,  # type: ignore[arg-type]
+        )
 
 
 class CallExecutor(NodeExecutor):
@@ -107,6 +130,7 @@ class NodeComputation(CancunComputation):
 class NodeState(CancunState):
     """The world during a block. `deadline`, of the monotonic clock, is when running code is given up."""
 
+    logger = get_extended_debug_logger("chain.node.state")
     deadline = math.inf
     computation_class: type[CancunComputation] = NodeComputation
     transaction_executor_class = NodeExecutor

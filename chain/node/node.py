@@ -42,6 +42,7 @@ class Settings:
     test_methods: bool = False
     genesis_utc: int | None = None
     unlocked: int = 0
+    fsync: bool = True
 
 
 class Node:
@@ -49,7 +50,7 @@ class Node:
 
     def __init__(self, directory: Path, settings: Settings) -> None:
         self.settings = settings
-        self.store = Store(directory)
+        self.store = Store(directory, fsync=settings.fsync)
         try:
             self.history = History(self.store)
             self.clock = Clock()

@@ -49,6 +49,7 @@ def launch(
     test_methods: bool = False,
     genesis_utc: int | None = None,
     unlocked: int | None = None,
+    fsync: bool = False,
 ) -> NodeProcess:
     """Start a node and wait until it serves.
 
@@ -66,6 +67,8 @@ def launch(
         command += ["--genesis-time", str(genesis_utc)]
     if unlocked is not None:
         command += ["--unlocked", str(unlocked)]
+    if not fsync:
+        command.append("--no-fsync")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -84,8 +87,9 @@ def start_node(
     test_methods: bool = True,
     genesis_utc: int | None = None,
     unlocked: int | None = None,
+    fsync: bool = False,
 ) -> Iterator[NodeProcess]:
-    """A node for the length of a `with`; test methods are on unless told."""
+    """A node for the length of a `with`; test methods are on and the disk is not waited for, unless told."""
     node = launch(
         data,
         port=port,
@@ -93,6 +97,7 @@ def start_node(
         test_methods=test_methods,
         genesis_utc=genesis_utc,
         unlocked=unlocked,
+        fsync=fsync,
     )
     try:
         yield node

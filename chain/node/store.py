@@ -66,12 +66,16 @@ class StateDB(BaseAtomicDB):
 
 
 class Store:
-    """The tables of one chain, opened by one process at a time."""
+    """The tables of one chain, opened by one process at a time.
 
-    def __init__(self, directory: Path) -> None:
+    Without `fsync` a commit does not wait for the disk: the end of the process still loses nothing, the end
+    of the machine may. For tests.
+    """
+
+    def __init__(self, directory: Path, *, fsync: bool = True) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(directory / "node.lock")
-        self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, metasync=True)
+        self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, sync=fsync)
         size = self._env.info()["map_size"]
         self._map_bytes = max(size, _MAP_BYTES)
         self._tables = {name: self._env.open_db(name) for name in _TABLES}

@@ -20,7 +20,9 @@ class LocalRpc:
     """A node and its dispatcher."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        self.node = Node(directory, Settings(**{"test_methods": True, "unlocked": 4} | settings))
+        self.node = Node(
+            directory, Settings(**{"test_methods": True, "unlocked": 4, "fsync": False} | settings)
+        )
         self._dispatcher = Dispatcher(self.node, Committer(self.node))
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ def test_a_restart_shows_the_same_chain(tmp_path: Path) -> None:
 
 
 def test_no_answered_transaction_is_lost_in_a_power_cut(tmp_path: Path) -> None:
-    node = launch(tmp_path, test_methods=True)
+    node = launch(tmp_path, test_methods=True, fsync=True)
     remote = RemoteRpc(node.url)
     deployed = signed(0, 0, data=init_code(COUNTER))
     remote.ask_all("eth_sendRawTransaction", [hexed(deployed)])
