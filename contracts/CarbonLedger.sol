@@ -76,8 +76,9 @@ contract CarbonLedger is ICarbonLedger, ERC1155, AccessManaged, Once {
         Supply storage supply = _supplies[unitId];
         supply.issuedT = (supply.issuedT + totalT).toUint80();
         for (uint256 i = 0; i < issues.length; ++i) {
-            emit UnitsIssued(unitId, issues[i].to, issues[i].quantityT, requestId);
-            _mint(issues[i].to, unitId, issues[i].quantityT, "");
+            Issue memory given = issues[i];
+            emit UnitsIssued(unitId, given.to, given.quantityT, requestId);
+            _mint(given.to, unitId, given.quantityT, "");
         }
     }
 

@@ -160,7 +160,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         _requireClosed();
         _progress.lastActAt = uint64(block.timestamp);
         for (uint256 i = 0; i < withdrawals.length; ++i) {
-            Withdrawal calldata asked = withdrawals[i];
+            Withdrawal memory asked = withdrawals[i];
             bytes32 digest = keccak256(abi.encode(this.release.selector, asked.unitId, asked.amount));
             if (!_onceBy(asked.account, asked.requestId, digest)) continue;
             if (asked.unitId == 0) _payCash(asked.account, asked.amount, asked.requestId);
@@ -258,7 +258,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     /// @dev Moves the balances; leaves in `sums` what is open after the last delta and counts in `progress` who is short.
     function _apply(Progress memory progress, Sums memory sums, uint64 epoch, Delta[] calldata deltas) private {
         for (uint256 i = 0; i < deltas.length; ++i) {
-            Delta calldata delta = deltas[i];
+            Delta memory delta = deltas[i]; // checked once, not at each use
             if (delta.unitId != sums.unitId) {
                 if (delta.unitId < sums.unitId) revert ClearingDeltasUnordered(epoch, sums.unitId, delta.unitId);
                 _requireBalanced(sums, epoch, 0);
@@ -288,8 +288,9 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
 
     /// @dev Keeps the number of balances below zero.
     function _count(Progress memory progress, int256 before, int256 afterwards) private pure {
-        if (before >= 0 && afterwards < 0) ++progress.belowZero;
-        else if (before < 0 && afterwards >= 0) --progress.belowZero;
+        if ((before < 0) == (afterwards < 0)) return;
+        if (afterwards < 0) ++progress.belowZero;
+        else --progress.belowZero;
     }
 
     /// @dev The last applied chunk backwards, on the evidence of its own content. When none is left the epoch was never.
@@ -305,7 +306,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         if (recorded != given) revert ClearingChunkConflict(epoch, chunk, recorded, given);
         delete _chunkDigests[epoch][chunk];
         for (uint256 i = 0; i < deltas.length; ++i) {
-            Delta calldata delta = deltas[i];
+            Delta memory delta = deltas[i];
             _move(progress, delta.account, delta.unitId, -int256(delta.quantityT), -int256(delta.cashFen));
             emit AccountSettled(epoch, delta.account, delta.unitId, -delta.quantityT, -delta.cashFen);
         }

@@ -93,7 +93,7 @@ contract Compliance is ICompliance, AccessManaged, Once {
         uint256 totalT = 0;
         ICarbonLedger.Issue[] memory issues = new ICarbonLedger.Issue[](allocations.length);
         for (uint256 i = 0; i < allocations.length; ++i) {
-            Allocation calldata given = allocations[i];
+            Allocation memory given = allocations[i];
             totalT += given.quantityT;
             issues[i] = ICarbonLedger.Issue(given.entity, given.quantityT);
             emit AllowancesAllocated(period, given.entity, given.quantityT, requestId);

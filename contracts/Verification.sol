@@ -160,7 +160,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     }
 
     /// @dev In order of precedence: retry, report, match, latest, already verified, verifier, conflict, signature.
-    function _acceptEmissions(EmissionStatement calldata statement, bytes calldata signature) private {
+    function _acceptEmissions(EmissionStatement memory statement, bytes calldata signature) private {
         bytes32 digest = keccak256(abi.encode(EMISSION_TYPEHASH, statement));
         if (!_once(statement.statementId, digest)) return;
         _requireReport(statement);
@@ -181,7 +181,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     }
 
     /// @dev The statement must be about the entity's own, latest report for the period, with the same evidence.
-    function _requireReport(EmissionStatement calldata statement) private view {
+    function _requireReport(EmissionStatement memory statement) private view {
         bytes32 facts = _reports[statement.entity][statement.reportId];
         if (facts == bytes32(0)) revert VerificationReportUnknown(statement.reportId);
         if (facts != keccak256(abi.encode(statement.period, statement.evidenceRoot))) {

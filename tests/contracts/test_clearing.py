@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import brownie
 import pytest
-from carat_world import World, allowance, fresh_id, offset, refusal, refused, root_of
+from carat_world import (
+    World,
+    allowance,
+    fresh_id,
+    offset,
+    refusal,
+    refused,
+    return_to,
+    root_of,
+    take_snapshot,
+)
 from eth_abi import encode
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 CEA, CCER = allowance(), offset()
 WEEK_S = 7 * 24 * 3600
@@ -229,6 +243,20 @@ def test_an_epoch_larger_than_a_block_settles_in_chunks(market: World) -> None:
     assert market.clearing.settledEpoch() == 1
     assert market.clearing.chunksApplied() == 0
     assert balances(market) == {"cea": [90, 10, 0], "ccer": [90, 10, 0], "fen": [160, 840, 1_000]}
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 6), max_size=4).map(sorted))
+def test_however_an_epoch_is_cut_it_ends_the_same(market: World, cuts: list[int]) -> None:
+    deltas = [*trade(market), *trade(market, 3), *trade(market, 20, unit=CCER)]
+    bounds = [0, *cuts, len(deltas)]
+    chunks = [deltas[start:end] for start, end in pairwise(bounds)]
+    snapshot = take_snapshot()
+    for place, chunk in enumerate(chunks):
+        market.settle(1, chunk, chunk=place, chunks=len(chunks))
+    assert balances(market) == {"cea": [87, 13, 0], "ccer": [80, 20, 0], "fen": [264, 736, 1_000]}
+    assert market.clearing.settledEpoch() == 1
+    return_to(snapshot)
 
 
 def test_a_chunk_sent_again_changes_nothing(market: World) -> None:

@@ -12,7 +12,11 @@ from carat_world import (
     offset,
     refusal,
     refused,
+    return_to,
+    take_snapshot,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 PRICE_FEN = 8_000
 
@@ -147,3 +151,31 @@ def test_offsets_wait_for_the_verified_amount_in_a_cumulative_period_too(cumulat
     cumulative.verify(cumulative.firm, 100, 2008)
     act = (2008, offset(2008), 5, fresh_id())
     cumulative.compliance.surrender(*act, {"from": cumulative.firm})
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    years=st.tuples(*[st.tuples(st.integers(0, 300), st.integers(0, 300))] * len(YEARS)),
+    order=st.permutations(YEARS),
+)
+def test_in_whatever_order_periods_are_assessed_each_sees_the_sums_up_to_it(
+    cumulative: World, years: tuple, order: list[int]
+) -> None:
+    snapshot = take_snapshot()
+    for year, (due_t, paid_t) in zip(YEARS, years, strict=True):
+        cumulative.verify(cumulative.firm, due_t, year)
+        if paid_t:
+            pay(cumulative, year, paid_t)
+    pass_deadline(cumulative, YEARS[-1])
+    for year in order:
+        assess(cumulative, year)
+    owed_t = balance_t = 0
+    for place, (year, (due_t, paid_t)) in enumerate(zip(YEARS, years, strict=True)):
+        balance_t += due_t - paid_t
+        short_t = max(0, balance_t)
+        recorded = cumulative.obligation(cumulative.firm, year)
+        assert recorded["shortfallT"] == short_t
+        assert recorded["penaltyFen"] == max(0, short_t - owed_t) * (10 + place)
+        assert recorded["assessed"]
+        owed_t = short_t
+    return_to(snapshot)
