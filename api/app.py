@@ -5,7 +5,6 @@ uvicorn api.app:create_app --factory
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -45,9 +44,6 @@ _ROUTERS: Final = (
     records.router,
     proofs.router,
 )
-# Libraries of the chain raise the interpreter's limit to 100,000 frames; then a body of nested brackets would
-# overflow the C stack and end the process. Nothing here recurses deeply.
-_RECURSION_MAX: Final = 1_000
 _ABOUT: Final = """
 Sign in with `POST /sign-in/nonce` and `POST /sign-in`, then send `Authorization: Bearer ...`.
 
@@ -66,7 +62,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         The stack was not set up in this data directory.
     """
     chosen = settings or Settings()
-    sys.setrecursionlimit(_RECURSION_MAX)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response, status
+from fastapi import Body, Response, status
 
 from api import queries
 from api.auth.roles import Role
@@ -16,6 +16,7 @@ from api.openapi import performs, prepares
 from api.problems import refusals
 from api.relay import UnsignedTransaction
 from api.reports import EvidenceMismatch, read_filing, store_bundle
+from api.routing import new_router
 from api.schemas import records
 from api.schemas.acts import (
     Cancellation,
@@ -31,7 +32,7 @@ from registry.manifest import Manifest
 from registry.projection import tables
 from registry.refusals import EvidenceMissing
 
-router = APIRouter(tags=["firm"])
+router = new_router("firm")
 
 Firm = Annotated[Principal, require(Role.FIRM)]
 Holder = Annotated[Principal, require(Role.FIRM, Role.TRADER, Role.DEVELOPER, Role.BANK)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
 from api import queries
 from api.auth.roles import TRADERS, Role
@@ -16,6 +16,7 @@ from api.openapi import performs, prepares
 from api.paging import Page, PageDep, PageRequest, write_cursor
 from api.problems import refusals
 from api.relay import UnsignedTransaction
+from api.routing import new_router
 from api.schemas import acts, records
 from api.schemas import market as shapes
 from api.services import Services
@@ -23,7 +24,7 @@ from exchange.client import cancel_order, list_instrument, place_order, request_
 from exchange.refusals import OrderUnknown, WithdrawalUnknown
 from registry.projection import tables
 
-router = APIRouter(tags=["market"])
+router = new_router("market")
 
 Trader = Annotated[Principal, require(*TRADERS)]
 Regulator = Annotated[Principal, require(Role.REGULATOR)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from api import queries
 from api.auth.roles import ACCOUNT_HOLDERS, Role
@@ -14,10 +14,11 @@ from api.fields import AddressPath, NumberPath, request_text
 from api.once import Desk
 from api.openapi import performs, prepares
 from api.relay import UnsignedTransaction
+from api.routing import new_router
 from api.schemas import acts, records
 from registry.projection import tables
 
-router = APIRouter(tags=["operators"])
+router = new_router("operators")
 
 Registrar = Annotated[Principal, require(Role.REGISTRAR)]
 Bank = Annotated[Principal, require(Role.BANK)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 from pydantic import Field
 
 from api import queries
@@ -16,6 +16,7 @@ from api.once import Desk
 from api.openapi import performs, prepares
 from api.problems import refusals
 from api.relay import UnsignedTransaction
+from api.routing import new_router
 from api.schemas import acts, records
 from api.services import Services
 from chain.abi import Call
@@ -25,7 +26,7 @@ from registry.personal.acts import ACTS_MAX, ActBatch
 from registry.personal.points import EpochClaim, EpochResult
 from registry.projection import tables
 
-router = APIRouter(tags=["people"])
+router = new_router("people")
 
 Provider = Annotated[Principal, require(Role.PROVIDER)]
 Person = Annotated[Principal, require(Role.PERSON)]

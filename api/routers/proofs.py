@@ -5,15 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from api.auth.roles import Role
 from api.dependencies import Principal, ServicesDep, SessionDep, require
 from api.problems import refusals
 from api.proofs import KINDS, Prover
+from api.routing import new_router
 from api.schemas.proofs import RecordProof
 
-router = APIRouter(tags=["regulator"])
+router = new_router("regulator")
 
 RecordKind = StrEnum("RecordKind", {kind.replace("-", "_").upper(): kind for kind in KINDS})  # type: ignore[misc]
 

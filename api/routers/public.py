@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from sqlmodel import col
 
 from api import queries
@@ -11,13 +10,14 @@ from api.dependencies import ServicesDep, SessionDep
 from api.fields import AddressPath, UnitPath, YearPath, YearQuery
 from api.paging import Page, PageDep
 from api.problems import NotFound, refusals
+from api.routing import new_router
 from api.schemas import records
 from chain.refusals import ChainUnreachable
 from registry.accounts import Profile
 from registry.projection import tables
 from registry.projection.totals import cash_total, unit_totals
 
-router = APIRouter(tags=["public"], responses=refusals(public=True))
+router = new_router("public", refusals(public=True))
 _NOT_FOUND = refusals({404: "NotFound."}, public=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from sqlmodel import col
 
 from api import queries
@@ -14,10 +13,11 @@ from api.dependencies import Principal, SessionDep, require
 from api.fields import AddressPath, AddressQuery, Schema
 from api.paging import Page, PageDep
 from api.problems import refusals
+from api.routing import new_router
 from api.schemas import records
 from registry.projection import tables
 
-router = APIRouter(tags=["records"], responses=refusals())
+router = new_router("records", refusals())
 
 _SUPERVISORS = (Role.REGULATOR,)
 _OPERATORS = (Role.REGULATOR, Role.REGISTRAR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 from sqlmodel import col, select
 
 from api import queries
@@ -15,10 +15,11 @@ from api.fields import Schema, YearPath, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
 from api.relay import UnsignedTransaction
+from api.routing import new_router
 from api.schemas import acts, records
 from registry.projection import tables
 
-router = APIRouter(tags=["regulator"])
+router = new_router("regulator")
 
 Regulator = Annotated[Principal, require(Role.REGULATOR)]
 

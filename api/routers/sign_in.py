@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.auth.message import MESSAGE_CHARS_MAX
@@ -12,8 +11,9 @@ from api.auth.roles import EVERYBODY
 from api.dependencies import NowDep, Principal, ServicesDep, require
 from api.fields import Address, Schema, Signature, example
 from api.problems import refusals
+from api.routing import new_router
 
-router = APIRouter(tags=["sign-in"])
+router = new_router("sign-in")
 
 
 class MessageRequest(Schema):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session, col
 
 from api import queries
@@ -18,6 +18,7 @@ from api.paging import Page, PageDep
 from api.problems import NotFound, refusals
 from api.relay import UnsignedTransaction
 from api.routers.records import owner_scope
+from api.routing import new_router
 from api.schemas import acts, records
 from api.services import Services
 from registry.documents import parse
@@ -25,7 +26,7 @@ from registry.mrv.statement import EmissionStatement, ReductionStatement
 from registry.projection import tables
 from registry.signing import Domain
 
-router = APIRouter(tags=["verifier"])
+router = new_router("verifier")
 
 Verifier = Annotated[Principal, require(Role.VERIFIER)]
 Inspector = Annotated[Principal, require(Role.VERIFIER, Role.REGULATOR)]

@@ -391,3 +391,13 @@ def test_a_stream_of_an_unknown_unit_is_closed_with_its_reason(market: Stack) ->
             stream.recv(5)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4404
+
+
+@pytest.mark.parametrize("levels", [100, 900, 1_000, 1_020, 5_000])
+def test_a_deeply_nested_document_is_refused(market: Stack, levels: int) -> None:
+    nested = "[" * levels + "]" * levels
+    firm = market.actor("firm:A")
+    headers = {"content-type": "application/json", **firm.headers}
+    for body in (f'{{"document": {{"lines": {nested}}}, "manifest": {{}}}}', f'{{"document": {nested}}}'):
+        response = market.http.post(f"{fresh('reports')}/transaction", content=body, headers=headers)
+        assert refused(response)[0] == 422

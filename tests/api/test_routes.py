@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from api.app import create_app
 from api.openapi import roles_of
+from api.routing import CheckedRoute
 from api.settings import Settings
 
 PUBLIC = {
@@ -40,6 +41,12 @@ def test_nobody_but_the_signed_in_changes_anything() -> None:
             roles = roles_of(route)
             assert roles, route.path
             assert "public" not in roles, route.path
+
+
+def test_every_route_looks_at_its_body_before_it_is_parsed() -> None:
+    for route in _routes():
+        if isinstance(route.original_route, APIRoute):
+            assert isinstance(route.original_route, CheckedRoute), route.path
 
 
 def test_each_act_on_chain_can_be_prepared() -> None:

@@ -40,8 +40,13 @@ def _available(trader: Actor, asset: str) -> int:
 
 
 def test_a_year_from_report_to_surrender(market: Stack) -> None:
-    seller, buyer = market.actor("firm:A"), market.actor("firm:B")
+    seller, buyer = market.open_account("firm:seller", "firm"), market.open_account("firm:buyer", "firm")
     verifier, exchange = market.actor("verifier:V"), market.actor("exchange")
+    allocations = [{"entity": firm.address, "quantity_t": 100_000} for firm in (seller, buyer)]
+    allocated = {"period": PERIOD, "allocations": allocations}
+    market.actor("regulator").done(fresh("allocations"), allocated)
+    paid_in = [{"account": buyer.address, "amount_fen": 100_000_000}]
+    market.actor("bank").done(fresh("mints"), {"credits": paid_in})
 
     # Monitoring, reporting, verification: the obligation is what the verifier signed.
     sold_t, price_fen = 10_000, 8_000
@@ -79,8 +84,8 @@ def test_a_year_from_report_to_surrender(market: Stack) -> None:
 
     # Settlement, delivery against payment, and the way back to the registry accounts.
     assert exchange.request("POST", "/trading-epochs/close").status_code == 200
-    epochs = _eventually(lambda: market.http.get("/epochs").json()["items"])
-    assert [each["epoch"] for each in epochs] == [1]
+    _eventually(lambda: buyer.get("/my/trades")["items"][0]["state"] == "settled")
+    assert own["epoch"] in [each["epoch"] for each in market.http.get("/epochs").json()["items"]]
     withdrawal = fresh("withdrawals")
     assert buyer.put(withdrawal, {"asset": UNIT, "amount": sold_t}).status_code == 201
     assert (
@@ -89,7 +94,7 @@ def test_a_year_from_report_to_surrender(market: Stack) -> None:
     _eventually(lambda: buyer.get(withdrawal)["released"])
     _eventually(lambda: buyer.get(f"/accounts/{buyer.address}/balances")["units"][0]["held_t"] == 110_000)
     assert _eventually(
-        lambda: seller.get(f"/accounts/{seller.address}/balances")["cash_held_fen"] == 180_000_000
+        lambda: seller.get(f"/accounts/{seller.address}/balances")["cash_held_fen"] == sold_t * price_fen
     )
 
     # Surrender: once, however often it is sent.
