@@ -32,7 +32,7 @@ class Principal:
     role: Role
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """Return the services that the app's lifespan has started."""
     services = request.app.state.services
     assert isinstance(services, Services)
@@ -42,7 +42,7 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-def now_utc() -> int:
+async def now_utc() -> int:
     """Return the wall clock, in unix seconds. The API's edge is the one place that reads it."""
     return int(time.time())
 
@@ -80,7 +80,7 @@ class RoleCheck:
     def __init__(self, roles: tuple[Role, ...]) -> None:
         self.roles = roles
 
-    def __call__(self, principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
+    async def __call__(self, principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
         """Return who asks; raises RoleForbidden."""
         if principal.role not in self.roles:
             raise RoleForbidden(role=principal.role.value, needed=" ".join(role.value for role in self.roles))

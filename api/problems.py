@@ -19,7 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.fields import Schema
-from chain.refusals import ContractRefusal, Refusal
+from chain.refusals import ChainUnreachable, ContractRefusal, Refusal
+from chain.rpc import RpcError
 from chain.units import UnitId, UnitMalformed
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -167,7 +168,13 @@ def add_problem_handlers(app: FastAPI, retry_after_s: int) -> None:
             headers["Retry-After"] = str(retry_after_s)
         return _answer(problem, headers)
 
+    def of_node(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RpcError)
+        _log.warning("the node refuses %s: %s", error.method, error.message)
+        return of_refusal(request, ChainUnreachable(method=error.method, code=error.code))
+
     app.add_exception_handler(Refusal, of_refusal)
+    app.add_exception_handler(RpcError, of_node)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(Exception, _of_fault)

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     token_ttl_s: int = Field(default=900, ge=10, le=86_400)
     nonce_ttl_s: int = Field(default=300, ge=10, le=3_600)
     nonces_max: int = Field(default=100_000, ge=1, le=10_000_000)
-    request_bytes_max: int = Field(default=_MIB, ge=1_024, le=64 * _MIB)
+    request_bytes_max: int = Field(default=4 * _MIB, ge=1_024, le=64 * _MIB)
     chain_patience_s: float = Field(default=15.0, gt=0, le=600)
     exchange_timeout_s: float = Field(default=10.0, gt=0, le=600)
     indexer_interval_s: float = Field(default=0.25, gt=0, le=60)

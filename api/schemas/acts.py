@@ -401,11 +401,12 @@ class FileReport(Schema):
     model_config = example(
         {
             "document": {
-                "entity": _EXAMPLE_ADDRESS, "evidence_root": "0x" + "ab" * 32, "period": 2026,
+                "entity": _EXAMPLE_ADDRESS, "period": 2026,
+                "evidence_root": "0xc8276a02c1801695bec13a45a8a49d90632035fd7fceb4d70f3b06f80d62b559",
                 "lines": [
                     {
                         "method": "emission-factor", "what": "coal burned", "scope": 1,
-                        "source": "belt scale 1", "quantity_milli": 1_000, "factor_g_per_unit": 2_000_000,
+                        "source": "belt scale 1", "amount_micro": 1_000_000, "factor_g": 2_000_000,
                     }
                 ],
                 "reported_t": 2, "version": 1,

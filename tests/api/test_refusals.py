@@ -226,6 +226,20 @@ def test_a_statement_signed_for_another_report_is_refused(market: Stack) -> None
     assert facts["recovered"] != verifier.address
 
 
+def test_a_report_and_its_statement_count_once(market: Stack) -> None:
+    firm, verifier = market.open_account("firm:twice", "firm"), market.actor("verifier:V")
+    body, files = report_body(firm.address, PERIOD, 77, "twice")
+    upload(firm, files)
+    path = f"/reports/{uuid4()}"
+    filed, again = firm.act(path, body), firm.act(path, body)
+    assert (filed.status_code, again.status_code, again.json()) == (201, 200, filed.json())
+    path = f"/statements/{uuid4()}"
+    statement = statement_body(verifier, path, filed.json())
+    first, again = verifier.act(path, statement), verifier.act(path, statement)
+    assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
+    assert _refused_statement(market, verifier, filed.json())[:2] == (409, "VerificationAlreadyVerified")
+
+
 def test_an_allocation_id_issues_once(market: Stack) -> None:
     regulator, path = market.actor("regulator"), fresh("allocations")
     firm = market.actor("firm:A").address
@@ -357,7 +371,7 @@ def test_a_key_with_half_a_character_is_refused(market: Stack) -> None:
 
 
 def test_a_request_that_is_too_large_is_refused(market: Stack) -> None:
-    response = market.http.post("/sign-in", json={"message": "x" * 2_000_000, "signature": "0x"})
+    response = market.http.post("/sign-in", json={"message": "x" * 5_000_000, "signature": "0x"})
     assert refused(response)[:2] == (413, "RequestTooLarge")
 
 
