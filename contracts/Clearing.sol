@@ -53,6 +53,8 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     mapping(uint64 epoch => bytes32) private _tapeRoots;
     mapping(uint64 epoch => mapping(uint32 chunk => bytes32 digest)) private _chunkDigests;
     mapping(address account => uint64) private _exitRequestedAt;
+    /// @dev Apart from the deposits' ids: a deposit must not be able to block a withdrawal.
+    mapping(address account => mapping(bytes32 requestId => bytes32 digest)) private _released;
 
     constructor(address initialAuthority, IERC1155 ledger_, IERC20 cash_) AccessManaged(initialAuthority) {
         ledger = ledger_;
@@ -161,8 +163,8 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         _progress.lastActAt = uint64(block.timestamp);
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             Withdrawal memory asked = withdrawals[i];
-            bytes32 digest = keccak256(abi.encode(this.release.selector, asked.unitId, asked.amount));
-            if (!_onceBy(asked.account, asked.requestId, digest)) continue;
+            bytes32 digest = keccak256(abi.encode(asked.unitId, asked.amount));
+            if (!_onceReleased(asked.account, asked.requestId, digest)) continue;
             if (asked.unitId == 0) _payCash(asked.account, asked.amount, asked.requestId);
             else _payUnits(asked.account, asked.unitId, asked.amount, asked.requestId);
         }
@@ -199,6 +201,11 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     /// @inheritdoc IClearing
     function cashOf(address account) external view returns (uint256) {
         return _atLeastZero(_cash[account]);
+    }
+
+    /// @inheritdoc IClearing
+    function isReleased(address account, bytes32 requestId) external view returns (bool) {
+        return _released[account][requestId] != bytes32(0);
     }
 
     /// @inheritdoc IClearing
@@ -299,7 +306,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     {
         Progress memory progress = _progress;
         if (epoch != progress.settledEpoch + 1) revert ClearingEpochOutOfOrder(progress.settledEpoch + 1, epoch);
-        if (chunk + 1 != progress.chunksApplied) revert ClearingChunkOutOfOrder(epoch, progress.chunksApplied, chunk);
+        if (uint256(chunk) + 1 != progress.chunksApplied) revert ClearingChunkOutOfOrder(epoch, progress.chunksApplied, chunk);
         _requireSameEpoch(progress, epoch, chunks, tapeRoot);
         bytes32 recorded = _chunkDigests[epoch][chunk];
         bytes32 given = keccak256(msg.data[4:]);
@@ -337,6 +344,16 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
             if (balanceFen < 0) revert ClearingInsufficientCash(delta.account, 0, uint256(-balanceFen));
         }
         revert ClearingAccountsBelowZero(epoch, count);
+    }
+
+    /// @dev As `_onceBy`, among the account's withdrawals.
+    function _onceReleased(address account, bytes32 requestId, bytes32 digest) private returns (bool first) {
+        if (requestId == bytes32(0)) revert RequestIdZero();
+        bytes32 recorded = _released[account][requestId];
+        if (recorded == digest) return false;
+        if (recorded != bytes32(0)) revert RequestIdReused(requestId, recorded, digest);
+        _released[account][requestId] = digest;
+        return true;
     }
 
     function _requireClosed() private view {

@@ -90,18 +90,18 @@ contract Compliance is ICompliance, AccessManaged, Once {
         bytes32 digest = keccak256(abi.encode(this.allocate.selector, msg.sender, period, allocations));
         if (!_once(requestId, digest)) return;
         Period storage stored = _published(period);
-        uint256 totalT = 0;
+        (uint256 capT, uint256 beforeT, uint256 totalT) = (stored.capT, stored.allocatedT, 0);
         ICarbonLedger.Issue[] memory issues = new ICarbonLedger.Issue[](allocations.length);
         for (uint256 i = 0; i < allocations.length; ++i) {
             Allocation memory given = allocations[i];
+            // No overflow: allocated + total <= cap before each step.
+            if (given.quantityT > capT - beforeT - totalT) {
+                revert ComplianceCapExceeded(period, capT, beforeT + totalT, given.quantityT);
+            }
             totalT += given.quantityT;
             issues[i] = ICarbonLedger.Issue(given.entity, given.quantityT);
             emit AllowancesAllocated(period, given.entity, given.quantityT, requestId);
         }
-        uint256 capT = stored.capT;
-        uint256 beforeT = stored.allocatedT;
-        // No overflow in the subtraction: allocated <= cap.
-        if (totalT > capT - beforeT) revert ComplianceCapExceeded(period, capT, beforeT, totalT);
         stored.allocatedT = uint128(beforeT + totalT);
         ledger.issue(UnitId.allowance(period), issues, requestId);
     }
@@ -134,9 +134,10 @@ contract Compliance is ICompliance, AccessManaged, Once {
         Entry storage entry = _entries[msg.sender][period];
         if (!rules.cumulative) _requireOutstanding(entry, period, quantityT);
         if (UnitId.isOffset(unitId)) _spendOffsetCap(entry, rules, period, quantityT);
-        entry.surrenderedT = (entry.surrenderedT + quantityT).toUint80();
         emit UnitsSurrendered(msg.sender, period, unitId, quantityT, requestId);
-        ledger.retire(msg.sender, unitId, quantityT, requestId);
+        ledger.retire(msg.sender, unitId, quantityT, requestId); // calls nobody else
+        // After the ledger has found the tonnes: so the sum cannot overflow, and who holds too little is told so.
+        entry.surrenderedT = (entry.surrenderedT + quantityT).toUint80();
     }
 
     /// @inheritdoc ICompliance

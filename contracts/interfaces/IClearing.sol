@@ -79,6 +79,8 @@ interface IClearing {
     /// @notice Balances of the trading account; one that is below zero inside an open epoch shows as 0.
     function unitsOf(address account, uint256 unitId) external view returns (uint256);
     function cashOf(address account) external view returns (uint256);
+    /// @notice Was this withdrawal released? Withdrawals and deposits have their ids apart (`isDoneBy` tells of deposits).
+    function isReleased(address account, bytes32 requestId) external view returns (bool);
     /// @notice Last epoch fully settled; 0 before the first.
     function settledEpoch() external view returns (uint64);
     function tapeRootOf(uint64 epoch) external view returns (bytes32);

@@ -341,6 +341,7 @@ def test_only_what_was_applied_can_be_taken_back(market: World) -> None:
     unwind = market.clearing.unwind
     got = refusal(unwind, 1, 0, 2, tape, [first], by=market.admin)
     assert got == refused("ClearingChunkOutOfOrder", epoch=1, expected=0, got=0)
+    assert refusal(unwind, 1, 2**32 - 1, 2, tape, [first], by=market.admin)[0] == "ClearingChunkOutOfOrder"
     market.settle(1, [first], chunk=0, chunks=2)
     assert refusal(unwind, 1, 0, 2, tape, [second], by=market.admin)[0] == "ClearingChunkConflict"
     assert refusal(unwind, 1, 0, 3, tape, [first], by=market.admin)[0] == "ClearingChunkCountChanged"
@@ -392,6 +393,20 @@ def test_another_release_under_a_used_id_is_refused(market: World) -> None:
     for withdrawal in ((market.firm, CEA, 31, request_id), (market.firm, CCER, 30, request_id)):
         name, facts = refusal(market.clearing.release, [withdrawal], by=market.admin)
         assert (name, facts["requestId"]) == ("RequestIdReused", request_id)
+
+
+def test_the_id_of_a_deposit_does_not_block_a_withdrawal(market: World) -> None:
+    request_id = fresh_id()
+    market.give_units(market.firm, 5, CEA)
+    market.deposit_units(market.firm, CEA, 5, request_id)
+    release(market, (market.firm, CEA, 5, request_id))
+    assert market.ledger.balanceOf(market.firm, CEA) == 5
+    assert market.clearing.isReleased(market.firm, request_id)
+
+
+def test_a_release_without_an_id_is_refused(market: World) -> None:
+    got = refusal(market.clearing.release, [(market.firm, CEA, 5, bytes(32))], by=market.admin)
+    assert got == refused("RequestIdZero")
 
 
 def test_nobody_is_released_more_than_is_theirs(market: World) -> None:

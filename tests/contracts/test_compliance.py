@@ -73,7 +73,9 @@ def test_the_cap_is_never_passed(world: World) -> None:
     world.allocate(world.firm, CAP_T - 10)
     given = (PERIOD, [(world.other_firm, 6), (world.firm, 5)], fresh_id())
     got = refusal(world.compliance.allocate, *given, by=world.admin)
-    facts = {"period": PERIOD, "capT": CAP_T, "allocatedT": CAP_T - 10, "requestedT": 11}
+    facts = {"period": PERIOD, "capT": CAP_T, "allocatedT": CAP_T - 4, "requestedT": 5}
     assert got == refused("ComplianceCapExceeded", **facts)
+    absurd = (PERIOD, [(world.firm, 1), (world.firm, 2**256 - 1)], fresh_id())
+    assert refusal(world.compliance.allocate, *absurd, by=world.admin)[0] == "ComplianceCapExceeded"
     world.allocate(world.other_firm, 10)
     assert world.compliance.allocatedT(PERIOD) == CAP_T

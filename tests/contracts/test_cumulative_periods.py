@@ -71,6 +71,19 @@ def test_surrenders_may_come_before_verification_and_pass_the_amount_due(cumulat
     assert cumulative.obligation(cumulative.firm, 2008)["surrenderedT"] == 160
 
 
+def test_more_than_is_held_cannot_be_surrendered_whatever_the_number(cumulative: World) -> None:
+    pay(cumulative, 2008, 150)
+    act = (2008, allowance(YEARS[0]), 2**256 - 1, fresh_id())
+    facts = {
+        "account": cumulative.firm,
+        "unitId": allowance(YEARS[0]),
+        "heldT": 9_850,
+        "requestedT": 2**256 - 1,
+    }
+    got = refusal(cumulative.compliance.surrender, *act, by=cumulative.firm)
+    assert got == refused("LedgerInsufficientHolding", **facts)
+
+
 def test_what_was_surrendered_too_much_counts_later(cumulative: World) -> None:
     pay(cumulative, 2008, 150)
     cumulative.verify(cumulative.firm, 100, 2008)
