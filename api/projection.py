@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from api.stack.handle import StackHandle
+from chain.events import EventReader
 from registry.projection.digest import digests
 from registry.projection.store import Projection, identity_of, open_engine
 from registry.refusals import ProjectionRefused
+
+_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +36,68 @@ class Rebuilt:
 def rebuild_projection(stack: StackHandle, on_step: Callable[[str], None]) -> Rebuilt:
     """Bring the tables up to the head, drop them, build them again, and compare.
 
-    The API of a running stack may build along; each block is applied once all the same.
+    The API of a running stack may build along: each block is applied once all the same. Where the chain goes
+    on meanwhile, the tables before and after tell of different blocks; then it is done again.
 
     Raises
     ------
-    ChainUnreachable
+    ChainUnreachable, ProjectionRefused
     """
     started_s = time.monotonic()
     url = os.environ.get("CARAT_DATABASE_URL") or f"sqlite:///{stack.data.projection}"
     projection = Projection(open_engine(url), identity_of(stack.deployment))
     reader = stack.events()
-    head = reader.head()
+    for _ in range(_ATTEMPTS):
+        on_step("bringing the tables up to the chain")
+        _catch_up(projection, reader, on_step)
+        before = _Snapshot.of(projection)
+        on_step("dropping the tables")
+        with suppress(_MovedByAnother):
+            _together(lambda: projection.rebuild(reader, _shown(on_step)))
+        _catch_up(projection, reader, on_step)
+        after = _Snapshot.of(projection)
+        if before.block == after.block:
+            break
+    changed = [name for name, digest in after.tables.items() if before.tables.get(name) != digest]
+    events = sum(1 for _ in reader.read(reader.first_block, after.block))
+    return Rebuilt(events, after.block, changed, time.monotonic() - started_s)
 
-    def show(block: int, last: int) -> None:
-        on_step(f"block {block} of {last}")
 
-    def catch_up() -> None:
-        while projection.block() < head:
-            try:
-                projection.catch_up(reader, head, show)
-            except ProjectionRefused as refusal:
-                if refusal.facts.get("reason") != "moved by another process":
-                    raise
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The tables' digests, and the block of which they tell."""
 
-    on_step("bringing the tables up to the chain")
-    catch_up()
-    before = digests(projection.engine)
-    on_step("dropping the tables")
+    block: int
+    tables: dict[str, str]
+
+    @classmethod
+    def of(cls, projection: Projection) -> _Snapshot:
+        while True:
+            block = projection.block()
+            found = cls(block, digests(projection.engine))
+            if projection.block() == block:
+                return found
+
+
+class _MovedByAnother(Exception):
+    """The API of the running stack was quicker with a block."""
+
+
+def _together(step: Callable[[], int]) -> None:
     try:
-        projection.rebuild(reader, show)
+        step()
     except ProjectionRefused as refusal:
         if refusal.facts.get("reason") != "moved by another process":
             raise
-    catch_up()
-    after = digests(projection.engine)
-    changed = [name for name, digest in after.items() if before.get(name) != digest]
-    events = sum(1 for _ in reader.read(reader.first_block, head))
-    return Rebuilt(events, projection.block(), changed, time.monotonic() - started_s)
+        raise _MovedByAnother from refusal
+
+
+def _catch_up(projection: Projection, reader: EventReader, on_step: Callable[[str], None]) -> None:
+    head = reader.head()
+    while projection.block() < head:
+        with suppress(_MovedByAnother):
+            _together(lambda: projection.catch_up(reader, head, _shown(on_step)))
+
+
+def _shown(on_step: Callable[[str], None]) -> Callable[[int, int], None]:
+    return lambda block, last: on_step(f"block {block} of {last}")

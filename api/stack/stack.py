@@ -131,9 +131,8 @@ class Stack(StackHandle):
         return next(found, None)
 
     def _launch_node(self, api_port: int, test_methods: bool, genesis_time_utc: int | None) -> Process:
-        self.data.root.mkdir(parents=True, exist_ok=True)
-        self._lock = DirectoryLock(self.data.lock)
         ports.require_free(api_port)
+        self._lock = DirectoryLock(self.data.lock)
         self._on_step("starting the node")
         port = self._port_of("node")
         self.node_url = ports.url(port)

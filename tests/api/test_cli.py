@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
-from api.cli import main
+from api.cli import app, main
 from api.stack.paths import DataDirectory, write_json
 from chain.keys import Keyring
 
@@ -115,6 +116,13 @@ def test_a_data_directory_that_cannot_be_is_refused(carat: Run, tmp_path: Path) 
     code, _, err = carat("up", "--data-dir", tmp_path / "file" / "state", "--port", 0)
     assert code == 2
     assert "error: SystemRefused: reason=Not a directory" in err
+
+
+def test_every_option_of_up_is_explained_in_the_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "running.md").read_text(encoding="utf-8")
+    command = typer.main.get_command(app).commands["up"]  # type: ignore[attr-defined]
+    names = {name for option in command.params for name in option.opts + option.secondary_opts}
+    assert {name for name in names if name not in guide} <= {"--seed"}  # its other form, --no-seed, is there
 
 
 def test_an_unknown_option_is_refused(carat: Run) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from api.stack.attach import attached
 from api.stack.lock import DataDirectoryInUse
-from api.stack.paths import DataDirectory, StackMissing, read_json
+from api.stack.paths import StackMissing, read_json
 from api.stack.ports import PortInUse, port_of
 from api.stack.stack import Stack
 from api.stack.supervisor import ProcessEvent
@@ -98,8 +98,8 @@ def test_others_work_with_the_stack_that_runs(stack: Stack, data_dir: Path) -> N
 
 def test_a_taken_port_is_refused_before_anything_starts(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(PortInUse):
-        Stack.start(tmp_path, api_port=port_of(stack.api_url))
-    assert not DataDirectory(tmp_path).keyring.exists()
+        Stack.start(tmp_path / "new", api_port=port_of(stack.api_url))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_second_start_goes_on_where_the_first_stopped(
