@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from coincurve import PrivateKey
-from eth_hash.auto import keccak
 
+from chain.node.hashing import keccak
 from chain.node.transactions import Transaction, sign
 
 TEST_BALANCE_WEI = 10_000 * 10**18

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from eth.constants import BLANK_ROOT_HASH
-from eth_hash.auto import keccak
 
 from chain.node.codec import encode
+from chain.node.hashing import keccak
 
 _Nibbles = tuple[int, ...]
 

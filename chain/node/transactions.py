@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coincurve import PrivateKey, PublicKey
-from eth_hash.auto import keccak
 
 from chain.node import codec
 from chain.node.codec import encode
 from chain.node.errors import InvalidParams, ServerError
 from chain.node.formats import UINT64_MAX, UINT256_MAX
+from chain.node.hashing import keccak
 
 MAX_RAW_BYTES = 256 * 1024
 LEGACY, ACCESS_LIST, DYNAMIC_FEE = 0, 1, 2

@@ -16,9 +16,9 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from eth.constants import BLANK_ROOT_HASH
-from eth_hash.auto import keccak
 
 from chain.node.codec import decode, encode
+from chain.node.hashing import keccak
 
 Nibbles = bytes  # one nibble a byte
 Change = tuple[Nibbles, bytes]  # an empty value removes the key

@@ -17,10 +17,10 @@ from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI, MetaWitnessAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.witness import MetaWitness
 from eth.typing import JournalDBCheckpoint
-from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 
 from chain.node.codec import decode, encode
+from chain.node.hashing import keccak
 from chain.node.trie import Trie
 
 MAX_KEPT = 1_000_000

@@ -1,10 +1,13 @@
-"""One basic block of EVM bytecode as one Python function.
+"""A path through EVM bytecode as one Python function.
 
-The function keeps stack items in local variables and touches the real stack only where the block takes
-from it or leaves on it. Gas is charged once for a run of opcodes, before the first of them: an opcode
-that can see the gas left (GAS, SSTORE, calls, everything that py-evm executes) ends the run, so what it
-sees is exact. Running out of gas, or of stack, is then found at the beginning of a run and not in its
-middle; either way the frame fails with all its gas and all its changes, which is all that can be observed.
+The path begins at a jump's target and goes on through jumps whose target is known, by the way that has been
+taken more often; the other way leaves the function. Along it stack items are local variables: the real
+stack is touched only where the path takes from below its beginning, and where it is left.
+
+Gas is charged once for a run of opcodes, before the first of them. A run ends where the path may be left
+and before any opcode that can see the gas left (GAS, SSTORE, whatever py-evm executes), so what they see is
+exact. Running out of gas, or of stack, is then found at the beginning of a run and not in its middle;
+either way the frame fails with all its gas and all its changes, which is all that can be observed.
 
 Every stack item is an int. py-evm's opcodes also push bytes: they are turned into ints right after.
 
@@ -19,21 +22,19 @@ from types import CodeType
 from typing import Any, Final, cast
 
 from eth.abc import OpcodeAPI
-from eth.exceptions import FullStack, Halt, InsufficientStack, InvalidJumpDestination, OutOfGas
+from eth.exceptions import Halt
 from eth.vm.computation import BaseComputation
 from eth.vm.gas_meter import GasMeter
 from eth.vm.logic.invalid import InvalidOpcode
-from eth.vm.memory import Memory
 from eth.vm.opcode import Opcode
-from eth_hash.auto import keccak
+
+from chain.node.evm import operations
 
 HALT: Final = -1
-MAX_BLOCK_OPCODES: Final = 400
+MAX_PATH_OPCODES: Final = 300
 Block = Callable[[BaseComputation, list[int], GasMeter], int]
 
-_WORD: Final = 2**256
-_MAX: Final = _WORD - 1
-_SIGN: Final = 2**255
+_JUMPDEST: Final = 0x5B
 _STACK_LIMIT: Final = 1024
 
 # What each opcode takes from the stack and leaves on it (yellow paper, appendix H).
@@ -85,110 +86,23 @@ _SIMPLE: Final = {
     0x3D: "len(c.return_data)",
 }
 
-_SELFDESTRUCT: Final = 0xFF
-_ENDS: Final = frozenset((0x00, 0x56, 0x57, 0xF3, 0xFD, 0xFE, 0xFF))
-
-
-def sdiv(a: int, b: int) -> int:
-    """Signed division, towards zero."""
-    if not b:
-        return 0
-    x, y = a - _WORD if a >= _SIGN else a, b - _WORD if b >= _SIGN else b
-    quotient = abs(x) // abs(y)
-    return (-quotient if (x < 0) != (y < 0) else quotient) & _MAX
-
-
-def smod(a: int, b: int) -> int:
-    """Signed remainder, with the sign of the dividend."""
-    if not b:
-        return 0
-    x, y = a - _WORD if a >= _SIGN else a, b - _WORD if b >= _SIGN else b
-    remainder = abs(x) % abs(y)
-    return (-remainder if x < 0 else remainder) & _MAX
-
-
-def signextend(size: int, value: int) -> int:
-    """Extend the sign of a value of `size` + 1 bytes."""
-    if size > 31:
-        return value
-    bit = 1 << (size * 8 + 7)
-    return value | (_WORD - bit) if value & bit else value & (bit - 1)
-
-
-def sar(shift: int, value: int) -> int:
-    """Arithmetic shift to the right."""
-    if value >= _SIGN:
-        return ((value - _WORD) >> shift) & _MAX if shift < 256 else _MAX
-    return value >> shift if shift < 256 else 0
-
-
-def calldata_word(message: Any, start: int) -> int:
-    """32 bytes of call data, zeros beyond its end."""
-    word = bytes(message.data[start : start + 32])
-    return int.from_bytes(word, "big") << (8 * (32 - len(word)))
-
-
-def grow(memory: Memory, meter: GasMeter, start: int, size: int) -> bytearray:
-    """Pay for memory up to `start` + `size` and have it (yellow paper, appendix H.1)."""
-    if size:
-        before, after = len(memory._bytes) >> 5, (start + size + 31) >> 5
-        if after > before:
-            meter.gas_remaining -= 3 * (after - before) + (after * after // 512) - (before * before // 512)
-            if meter.gas_remaining < 0:
-                meter.gas_remaining = 0
-                raise OutOfGas("Out of gas: memory")
-            memory.extend(start, size)
-    return memory._bytes
-
-
-def hash_memory(memory: Memory, meter: GasMeter, start: int, size: int) -> int:
-    """Keccak-256 of memory, with its gas beyond the first 30."""
-    data = grow(memory, meter, start, size)
-    charge(meter, 6 * ((size + 31) >> 5))
-    return int.from_bytes(keccak(bytes(data[start : start + size])), "big")
-
-
-def exp(meter: GasMeter, base: int, exponent: int) -> int:
-    """Power, with its gas beyond the first 10: 50 a byte of the exponent (EIP-160)."""
-    charge(meter, 50 * ((exponent.bit_length() + 7) >> 3))
-    return pow(base, exponent, _WORD)
-
-
-def charge(meter: GasMeter, gas: int) -> None:
-    """Take gas."""
-    meter.gas_remaining -= gas
-    if meter.gas_remaining < 0:
-        out_of_gas(meter)
-
-
-def out_of_gas(meter: GasMeter) -> None:
-    """Fail a frame that has taken more than it had."""
-    meter.gas_remaining = 0
-    raise OutOfGas("Out of gas")
-
-
-def bad_stack(depth: int, needed: int) -> None:
-    """Fail a frame whose stack is too small or too large for its block."""
-    if depth < needed:
-        raise InsufficientStack(f"Insufficient stack: wanted {needed} items, had {depth}")
-    raise FullStack("Stack limit reached")
-
-
-def bad_jump(_: int) -> None:
-    """Fail a frame that jumps where no JUMPDEST is."""
-    raise InvalidJumpDestination("Invalid Jump Destination")
-
 
 _NAMES: Final[dict[str, Any]] = {
-    "MAX": _MAX, "SIGN": _SIGN, "integer": lambda data: int.from_bytes(data, "big"), "sdiv": sdiv,
-    "smod": smod, "signextend": signextend, "sar": sar, "calldata_word": calldata_word, "grow": grow,
-    "hash_memory": hash_memory, "exp": exp, "charge": charge, "out_of_gas": out_of_gas,
-    "bad_stack": bad_stack, "bad_jump": bad_jump, "Halt": Halt,
+    "MAX": operations.MAX, "SIGN": operations.SIGN, "Halt": Halt,
+    **{
+        function.__name__: function
+        for function in (
+            operations.integer, operations.sdiv, operations.smod, operations.signextend, operations.sar,
+            operations.calldata_word, operations.grow, operations.hash_memory, operations.exp,
+            operations.sload, operations.sstore, operations.log, operations.out_of_gas,
+            operations.bad_stack, operations.bad_jump,
+        )
+    },
 }  # fmt: skip
 
 
 class BlockCompiler:
-    """Compiles the blocks of one contract."""
+    """Compiles paths through one contract."""
 
     def __init__(self, code: bytes, destinations: frozenset[int], opcodes: Mapping[int, OpcodeAPI]) -> None:
         self._code = code
@@ -196,9 +110,9 @@ class BlockCompiler:
         self._opcodes = opcodes
         self._names: dict[str, Any] = {**_NAMES, "destinations": destinations}
 
-    def compile(self, start: int) -> Block:
-        """The block that begins at `start`."""
-        source = _Source(self._code, start, self._destinations, self._opcodes, self._names)
+    def compile(self, start: int, heat: Callable[[int], int]) -> Block:
+        """The path from `start`; `heat` says how often a block has been entered."""
+        source = _Source(self._code, start, self._destinations, self._opcodes, self._names, heat)
         compiled: CodeType = compile(source.text(), f"<block {start:#x}>", "exec")
         namespace: dict[str, Any] = {}
         exec(compiled, self._names, namespace)  # noqa: S102  (our own templates, filled with ints)
@@ -207,7 +121,7 @@ class BlockCompiler:
 
 
 class _Source:
-    """Writes the function of one block."""
+    """Writes the function of one path."""
 
     def __init__(
         self,
@@ -216,47 +130,75 @@ class _Source:
         destinations: frozenset[int],
         opcodes: Mapping[int, OpcodeAPI],
         names: dict[str, Any],
+        heat: Callable[[int], int],
     ) -> None:
         self._code = code
         self._destinations = destinations
         self._opcodes = opcodes
         self._names = names
+        self._heat = heat
         self._lines: list[str] = []
         self._items: list[str] = []  # what lies on top of the real stack: variables and literals
         self._variables = 0
-        self._gas_line = 0
-        self._gas = 0
         self._memory_known = False
-        self._height = self._needed = self._grown = 0
-        self._begin_run()
+        self._passed: set[int] = set()
+        self._gas_line = self._stack_line = self._gas = 0
+        # Relative to the stack's depth at the beginning: now; bounds of this part; bounds checked before.
+        self._height = 0
+        self._needed = self._grown = self._checked_needed = self._checked_grown = 0
         self._write(start)
 
     def text(self) -> str:
         """The whole function."""
         head = ["def block(c, s, gm):"]
-        if self._needed or self._grown:
+        if self._checked_needed or self._checked_grown:
             head.append(" n = len(s)")
-            bounds = [f"n < {self._needed}"] if self._needed else []
-            bounds += [f"n > {_STACK_LIMIT - self._grown}"] if self._grown else []
-            head.append(f" if {' or '.join(bounds)}: bad_stack(n, {self._needed})")
         return "\n".join([*head, *(line for line in self._lines if line)])
 
     def _write(self, start: int) -> None:
-        pc = start
-        for _ in range(MAX_BLOCK_OPCODES):
+        """Follow the path; each opcode's method answers where it goes on, None where it ends."""
+        self._begin_part(start)
+        pc: int | None = start
+        for _ in range(MAX_PATH_OPCODES):
+            if pc is None:
+                self._end_part()
+                return
             if pc >= len(self._code):
-                self._halt()
-                return
-            opcode = self._code[pc]
-            if opcode == 0x5B and pc != start:
                 break
-            width = opcode - 0x5F if 0x5F < opcode < 0x80 else 0
+            opcode = self._code[pc]
+            if opcode == _JUMPDEST and pc not in self._passed:
+                self._end_part()
+                self._begin_part(pc)
             self._count(opcode)
-            self._opcode(opcode, pc)
-            if opcode in _ENDS or opcode not in self._opcodes:
-                return
-            pc += 1 + width
-        self._leave(str(pc))
+            pc = self._opcode(opcode, pc)
+        if pc is not None:
+            self._leave(str(pc) if pc < len(self._code) else str(HALT))
+        self._end_part()
+
+    # Parts: what runs without a way out, from its first opcode to its last
+
+    def _begin_part(self, pc: int) -> None:
+        self._passed.add(pc)
+        self._stack_line = len(self._lines)
+        self._lines.append("")
+        self._needed = self._grown = 0
+        self._begin_run()
+
+    def _end_part(self) -> None:
+        self._end_run()
+        bounds: list[str] = []
+        if self._needed > self._checked_needed:
+            bounds.append(f"n < {self._needed}")
+            self._checked_needed = self._needed
+        if self._grown > self._checked_grown:
+            bounds.append(f"n > {_STACK_LIMIT - self._grown}")
+            self._checked_grown = self._grown
+        if bounds:
+            self._lines[self._stack_line] = f" if {' or '.join(bounds)}: bad_stack(n, {self._needed})"
+
+    def _goes_on(self, target: str) -> bool:
+        """Whether the path may follow a jump to here."""
+        return target.isdigit() and int(target) in self._destinations and int(target) not in self._passed
 
     def _count(self, opcode: int) -> None:
         taken, left = ARITY.get(opcode, (0, 0))
@@ -264,11 +206,16 @@ class _Source:
         self._height += left - taken
         self._grown = max(self._grown, self._height)
 
-    def _opcode(self, opcode: int, pc: int) -> None:
+    def _opcode(self, opcode: int, pc: int) -> int | None:
+        if opcode in _CONTROL:
+            return _CONTROL[opcode](self, opcode, pc)
+        width = 0
         if 0x5F <= opcode <= 0x7F:
+            width = opcode - 0x5F
             self._pay(opcode)
-            data = self._code[pc + 1 : pc + 1 + opcode - 0x5F]
-            self._items.append(str(int.from_bytes(data.ljust(opcode - 0x5F, b"\x00"), "big")))
+            self._items.append(
+                str(int.from_bytes(self._code[pc + 1 : pc + 1 + width].ljust(width, b"\x00"), "big"))
+            )
         elif 0x80 <= opcode <= 0x8F:
             self._pay(opcode)
             self._duplicate(opcode - 0x7F)
@@ -280,103 +227,137 @@ class _Source:
             taken = [self._pop() for _ in range(ARITY[opcode][0])]
             self._push(_SIMPLE[opcode].format(**dict(zip("abc", taken, strict=False))))
         elif opcode in _SPECIAL:
+            self._pay(opcode)
             _SPECIAL[opcode](self, opcode, pc)
         else:
             self._by_py_evm(opcode)
+            if opcode not in self._opcodes:
+                return None
+        return pc + 1 + width
 
-    # Opcodes that are neither simple nor py-evm's
+    # Opcodes that are neither simple nor py-evm's; their static gas is paid
 
-    def _pop_op(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _drop(self, _opcode: int, _pc: int) -> None:
         self._pop()
 
-    def _jumpdest(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _nothing(self, _opcode: int, _pc: int) -> None:
+        pass
 
-    def _counter(self, opcode: int, pc: int) -> None:
-        self._pay(opcode)
-        self._items.append(str({0x58: pc, 0x38: len(self._code)}[opcode]))
+    def _counter(self, _opcode: int, pc: int) -> None:
+        self._items.append(str(pc))
 
-    def _gas_left(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _code_size(self, _opcode: int, _pc: int) -> None:
+        self._items.append(str(len(self._code)))
+
+    def _gas_left(self, _opcode: int, _pc: int) -> None:
         self._end_run()
         self._push("gm.gas_remaining")
         self._begin_run()
 
-    def _exp(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _exp(self, _opcode: int, _pc: int) -> None:
         base, exponent = self._pop(), self._pop()
         self._push(f"exp(gm, {base}, {exponent})")
 
-    def _hash(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _hash(self, _opcode: int, _pc: int) -> None:
         start, size = self._pop(), self._pop()
         self._push(f"hash_memory(c._memory, gm, {start}, {size})")
-        self._memory_known = False
 
-    def _memory_size(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _memory_size(self, _opcode: int, _pc: int) -> None:
         self._know_memory()
         self._push("len(m)")
 
-    def _load(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _load(self, _opcode: int, _pc: int) -> None:
         start = self._pop()
         self._reach(start, 32)
         self._push(f"integer(m[{start}:{start} + 32])")
 
-    def _store(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _store(self, _opcode: int, _pc: int) -> None:
         start, value = self._pop(), self._pop()
         self._reach(start, 32)
         self._line(f"m[{start}:{start} + 32] = ({value}).to_bytes(32, 'big')")
 
-    def _store_byte(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
+    def _store_byte(self, _opcode: int, _pc: int) -> None:
         start, value = self._pop(), self._pop()
         self._reach(start, 1)
         self._line(f"m[{start}] = {value} & 255")
 
-    def _jump(self, opcode: int, _: int) -> None:
-        self._pay(opcode)
-        self._go(self._pop(), " ", conditional=False)
+    def _load_storage(self, _opcode: int, _pc: int) -> None:
+        self._push(f"sload(c, gm, {self._pop()})")
 
-    def _jump_if(self, opcode: int, pc: int) -> None:
-        self._pay(opcode)
-        target, condition = self._pop(), self._pop()
+    def _store_storage(self, _opcode: int, _pc: int) -> None:
+        slot, value = self._pop(), self._pop()
+        self._end_run()
+        self._line(f"sstore(c, gm, {slot}, {value})")
+        self._begin_run()
+
+    def _log(self, opcode: int, _pc: int) -> None:
+        start, size, *topics = [self._pop() for _ in range(opcode - 0x9E)]
+        self._line(f"log(c, gm, {start}, {size}, ({''.join(topic + ', ' for topic in topics)}))")
+
+    def _by_py_evm(self, opcode: int) -> None:
         self._flush()
         self._end_run()
-        self._line(f"if {condition}:")
-        self._go(target, "  ", conditional=True)
-        self._line(f"return {pc + 1}")
+        name = f"op_{opcode:02x}"
+        self._names[name] = self._opcodes.get(opcode) or InvalidOpcode(opcode)
+        self._line(f"{name}(computation=c)")
+        if ARITY.get(opcode, (0, 0))[1]:
+            self._line("if s[-1].__class__ is bytes: s[-1] = integer(s[-1])")
+        self._memory_known = False
+        self._begin_run()
 
-    def _stop(self, opcode: int, _: int) -> None:
+    # Opcodes that end a part: where the path goes on, or None
+
+    def _jump(self, opcode: int, _pc: int) -> int | None:
         self._pay(opcode)
-        self._halt()
+        target = self._pop()
+        if self._goes_on(target):
+            return int(target)
+        self._flush()
+        self._end_run()
+        self._go(target, " ")
+        return None
 
-    def _return(self, opcode: int, _: int) -> None:
+    def _jump_if(self, opcode: int, pc: int) -> int | None:
+        self._pay(opcode)
+        target, condition = self._pop(), self._pop()
+        self._end_part()
+        if self._goes_on(target) and self._heat(int(target)) > self._heat(pc + 1):
+            self._line(f"if not {condition}:")
+            self._flush("  ", keep=True)
+            self._lines.append(f"  return {pc + 1}")
+            return int(target)
+        self._line(f"if {condition}:")
+        self._flush("  ", keep=True)
+        self._go(target, "  ")
+        self._begin_part(pc + 1)
+        return pc + 1
+
+    def _stop(self, opcode: int, _pc: int) -> int | None:
+        self._pay(opcode)
+        self._end_run()
+        self._line(f"return {HALT}")
+        return None
+
+    def _return(self, opcode: int, _pc: int) -> int | None:
         self._pay(opcode)
         start, size = self._pop(), self._pop()
         self._end_run()
         self._line(f"m = grow(c._memory, gm, {start}, {size})")
         self._line(f"c._output = bytes(m[{start}:{start} + {size}])")
         self._line(f"return {HALT}")
+        return None
 
-    def _by_py_evm(self, opcode: int) -> None:
+    def _revert(self, opcode: int, _pc: int) -> int | None:
+        self._by_py_evm(opcode)
+        return None
+
+    def _self_destruct(self, opcode: int, _pc: int) -> int | None:
         self._flush()
         self._end_run()
-        operation = self._opcodes.get(opcode) or InvalidOpcode(opcode)
-        name = f"op_{opcode:02x}"
-        self._names[name] = operation
-        if opcode == _SELFDESTRUCT:
-            self._line(f"try: {name}(computation=c)")
-            self._line(f"except Halt: return {HALT}")
-            return
-        self._line(f"{name}(computation=c)")
-        if ARITY.get(opcode, (0, 0))[1]:
-            self._line("if s[-1].__class__ is bytes: s[-1] = integer(s[-1])")
-        self._memory_known = False
-        self._begin_run()
+        self._names["op_ff"] = self._opcodes[opcode]
+        self._line("try: op_ff(computation=c)")
+        self._line(f"except Halt: return {HALT}")
+        return None
 
     # Gas
 
@@ -421,12 +402,13 @@ class _Source:
             self._items.insert(0, self._assign("s.pop()"))
         self._items[-1], self._items[-1 - depth] = self._items[-1 - depth], self._items[-1]
 
-    def _flush(self) -> None:
+    def _flush(self, indent: str = " ", *, keep: bool = False) -> None:
         if len(self._items) == 1:
-            self._line(f"s.append({self._items[0]})")
+            self._lines.append(f"{indent}s.append({self._items[0]})")
         elif self._items:
-            self._line(f"s += ({', '.join(self._items)})")
-        self._items.clear()
+            self._lines.append(f"{indent}s += ({', '.join(self._items)})")
+        if not keep:
+            self._items.clear()
 
     # Memory and control
 
@@ -439,34 +421,29 @@ class _Source:
         self._know_memory()
         self._line(f"if len(m) < {start} + {size}: m = grow(c._memory, gm, {start}, {size})")
 
-    def _go(self, target: str, indent: str, *, conditional: bool) -> None:
-        if not conditional:
-            self._flush()
-            self._end_run()
-        if target.isdigit():
-            if int(target) not in self._destinations:
-                self._lines.append(f"{indent}bad_jump({target})")
-            self._lines.append(f"{indent}return {target}")
-        else:
+    def _go(self, target: str, indent: str) -> None:
+        if not target.isdigit():
             self._lines.append(f"{indent}if {target} not in destinations: bad_jump({target})")
-            self._lines.append(f"{indent}return {target}")
+        elif int(target) not in self._destinations:
+            self._lines.append(f"{indent}bad_jump({target})")
+        self._lines.append(f"{indent}return {target}")
 
     def _leave(self, target: str) -> None:
         self._flush()
         self._end_run()
         self._line(f"return {target}")
 
-    def _halt(self) -> None:
-        self._end_run()
-        self._line(f"return {HALT}")
-
     def _line(self, text: str) -> None:
         self._lines.append(" " + text)
 
 
 _SPECIAL: Final[dict[int, Callable[[_Source, int, int], None]]] = {
-    0x00: _Source._stop, 0x0A: _Source._exp, 0x20: _Source._hash, 0x38: _Source._counter,
-    0x50: _Source._pop_op, 0x51: _Source._load, 0x52: _Source._store, 0x53: _Source._store_byte,
-    0x56: _Source._jump, 0x57: _Source._jump_if, 0x58: _Source._counter, 0x59: _Source._memory_size,
-    0x5A: _Source._gas_left, 0x5B: _Source._jumpdest, 0xF3: _Source._return,
+    0x0A: _Source._exp, 0x20: _Source._hash, 0x38: _Source._code_size, 0x50: _Source._drop,
+    0x51: _Source._load, 0x52: _Source._store, 0x53: _Source._store_byte, 0x54: _Source._load_storage,
+    0x55: _Source._store_storage, 0x58: _Source._counter, 0x59: _Source._memory_size,
+    0x5A: _Source._gas_left, 0x5B: _Source._nothing, **dict.fromkeys(range(0xA0, 0xA5), _Source._log),
+}  # fmt: skip
+_CONTROL: Final[dict[int, Callable[[_Source, int, int], int | None]]] = {
+    0x00: _Source._stop, 0x56: _Source._jump, 0x57: _Source._jump_if, 0xF3: _Source._return,
+    0xFD: _Source._revert, 0xFF: _Source._self_destruct,
 }  # fmt: skip

@@ -18,7 +18,7 @@ from eth.vm.stack import Stack
 
 from chain.node.evm.codegen import HALT, Block, BlockCompiler
 
-HOT: Final = 6
+HOT = 12
 _CHECK_EVERY: Final = 512
 _JUMPDEST: Final = 0x5B
 _JUMPS: Final = (0x56, 0x57)
@@ -62,13 +62,15 @@ class Program:
                 left = _CHECK_EVERY
 
     def _step(self, computation: BaseComputation, stack: list[int], pc: int) -> int:
-        heat = self._heat.get(pc, 0) + 1
+        heat = self._heat_of(pc) + 1
         if heat >= HOT:
-            self._blocks[pc] = self._compiler.compile(pc)
-            self._heat.pop(pc, None)
+            self._blocks[pc] = self._compiler.compile(pc, self._heat_of)
             return pc
         self._heat[pc] = heat
         return self._interpret(computation, stack, pc)
+
+    def _heat_of(self, pc: int) -> int:
+        return HOT if pc in self._blocks else self._heat.get(pc, 0)
 
     def _interpret(self, computation: BaseComputation, stack: list[int], pc: int) -> int:
         code, opcodes = self._code, self._opcodes

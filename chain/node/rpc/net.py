@@ -5,9 +5,8 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from chain.node.formats import hex_bytes, hex_int, param, read_bytes
+from chain.node.hashing import keccak
 from chain.node.node import Node
 from chain.node.rpc.table import Method
 
