@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -102,33 +103,45 @@ def test_a_taken_port_is_refused_before_anything_starts(stack: Stack, tmp_path: 
     assert not (tmp_path / "new").exists()
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A stack that ran once, with a passphrase of its operator's, and does not run now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARAT_PASSPHRASE", "correct horse")
+        with Stack.start(tmp_path_factory.mktemp("stopped"), with_api=False, epoch_seconds=0) as stack:
+            assert settled_epoch(stack) == 0
+    assert read_json(stack.data.stack)["pids"] == {}
+    assert not stack.data.passphrase.exists()
+    return stack
+
+
 def test_a_second_start_goes_on_where_the_first_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CARAT_PASSPHRASE", "correct horse")
-    with Stack.start(tmp_path, with_api=False, epoch_seconds=0) as first:
-        admin, deployment = first.keyring.signer("admin").address, first.deployment
-        urls = (first.node_url, first.exchange_url)
-        head = first.events().head()
-    assert read_json(first.data.stack)["pids"] == {}
-    assert not first.data.passphrase.exists()
-    with Stack.start(tmp_path, with_api=False, epoch_seconds=0) as second:
-        assert second.keyring.signer("admin").address == admin
-        assert second.deployment == deployment
-        assert (second.node_url, second.exchange_url) == urls
-        assert second.events().head() == head
+    with Stack.start(stopped.data.root, with_api=False, epoch_seconds=0) as second:
+        assert second.keyring.signer("admin").address == stopped.keyring.signer("admin").address
+        assert second.deployment == stopped.deployment
+        assert (second.node_url, second.exchange_url) == (stopped.node_url, stopped.exchange_url)
+        assert settled_epoch(second) == 0
+
+
+def test_another_passphrase_starts_nothing(stopped: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARAT_PASSPHRASE", "wrong")
     with pytest.raises(KeyringLocked):
-        Stack.start(tmp_path)
+        Stack.start(stopped.data.root, only_chain=True)
+    assert read_json(stopped.data.stack)["pids"] == {}
 
 
-def test_nothing_is_left_running_when_a_start_fails(tmp_path: Path) -> None:
-    with Stack.start(tmp_path, with_api=False) as first:
-        data = first.data
-    data.chain.rename(tmp_path / "elsewhere")
+def test_another_chain_than_the_contracts_is_refused(
+    stopped: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARAT_PASSPHRASE", "correct horse")
+    for path in (stopped.data.keyring, stopped.data.deployment):
+        shutil.copy(path, tmp_path)
     with pytest.raises(ChainMismatch):
-        Stack.start(tmp_path)
-    assert read_json(data.stack)["pids"] == {}
+        Stack.start(tmp_path, only_chain=True)
+    assert read_json(tmp_path / "stack.json")["pids"] == {}
 
 
 def test_where_nothing_was_started_there_is_nothing_to_work_with(tmp_path: Path) -> None:
