@@ -11,6 +11,8 @@ from typing import Any
 import rlp  # type: ignore[import-untyped]
 
 _MAX_DEPTH = 64
+_BYTES_HEAD = [bytes((0x80 + size,)) for size in range(56)]
+_LIST_HEAD = [bytes((0xC0 + size,)) for size in range(56)]
 
 
 class Malformed(ValueError):
@@ -23,12 +25,20 @@ def encode(item: Any) -> bytes:
         size = len(item)
         if size == 1 and item[0] < 0x80:
             return item
-        return (bytes((0x80 + size,)) if size < 56 else _head(0xB7, size)) + item
+        return (_BYTES_HEAD[size] if size < 56 else _head(0xB7, size)) + item
     if isinstance(item, int):
         return encode(item.to_bytes((item.bit_length() + 7) // 8, "big"))
-    body = b"".join(map(encode, item))
+    # Most items are hashes or empty: they go without a call each.
+    body = b"".join(
+        [
+            (_BYTES_HEAD[32] + each if len(each) == 32 else encode(each) if each else _BYTES_HEAD[0])
+            if each.__class__ is bytes
+            else encode(each)
+            for each in item
+        ]
+    )
     size = len(body)
-    return (bytes((0xC0 + size,)) if size < 56 else _head(0xF7, size)) + body
+    return (_LIST_HEAD[size] if size < 56 else _head(0xF7, size)) + body
 
 
 def decode(data: bytes) -> Any:
@@ -76,10 +86,18 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Any, int]:
     start, stop = _span(data, at, end, first - 0xC0)
     if not depth:
         raise Malformed(f"RLP is nested deeper than {_MAX_DEPTH}")
-    items = []
+    items: list[Any] = []
     while start < stop:
-        item, start = _item(data, start, stop, depth - 1)
-        items.append(item)
+        first = data[start]
+        if first == 0xA0 and start + 33 <= stop:  # a hash, as most items are
+            items.append(data[start + 1 : start + 33])
+            start += 33
+        elif first == 0x80:
+            items.append(b"")
+            start += 1
+        else:
+            item, start = _item(data, start, stop, depth - 1)
+            items.append(item)
     return items, stop
 
 

@@ -24,7 +24,7 @@ from chain.node.blocks import (
 )
 from chain.node.store import Store
 
-_CACHED_TRANSACTIONS = 20_000
+_CACHED_TRANSACTIONS = 8_000
 _CACHED_BLOCKS = 4_096
 _BLOCKHASH_DEPTH = 256
 

@@ -10,9 +10,8 @@ hashes, all of one length, so no key ends in a branch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any, Protocol
 
 from eth.constants import BLANK_ROOT_HASH
@@ -37,9 +36,10 @@ class NodeStore(Protocol):
 class Trie:
     """Tries over one store of nodes. Roots are arguments: every old one stays readable."""
 
-    def __init__(self, store: NodeStore, cached_nodes: int = 65_536) -> None:
+    def __init__(self, store: NodeStore, cached_nodes: int = 40_000) -> None:
         self._store = store
-        self._load: Callable[[bytes], Node] = lru_cache(maxsize=cached_nodes)(self._read)
+        self._cache: dict[bytes, Node] = {}  # nodes are never changed, only replaced
+        self._cached_nodes = cached_nodes
 
     def get(self, root: bytes, key: bytes) -> bytes:
         """The value under `key`, empty if there is none."""
@@ -71,14 +71,26 @@ class Trie:
         node = self._change(node, items, 0)
         if node is None:
             return BLANK_ROOT_HASH
-        encoded = encode(node)
+        return self._put(node, encode(node))
+
+    def _load(self, digest: bytes) -> Node:
+        node = self._cache.get(digest)
+        if node is None:
+            node = decode(self._store[digest])
+            self._keep(digest, node)
+        return node
+
+    def _put(self, node: Node, encoded: bytes) -> bytes:
         digest = keccak(encoded)
         self._store[digest] = encoded
+        self._keep(digest, node)
         return digest
 
-    def _read(self, digest: bytes) -> Node:
-        node: Node = decode(self._store[digest])
-        return node
+    def _keep(self, digest: bytes, node: Node) -> None:
+        self._cache[digest] = node
+        if len(self._cache) > self._cached_nodes:
+            for oldest in list(islice(self._cache, self._cached_nodes // 4)):
+                del self._cache[oldest]
 
     def _follow(self, reference: Any) -> Node | None:
         if not reference:
@@ -89,11 +101,7 @@ class Trie:
         if node is None:
             return b""
         encoded = encode(node)
-        if len(encoded) < 32:
-            return node
-        digest = keccak(encoded)
-        self._store[digest] = encoded
-        return digest
+        return node if len(encoded) < 32 else self._put(node, encoded)
 
     def _change(self, node: Node | None, items: Sequence[Change], depth: int) -> Node | None:
         if node is None:
