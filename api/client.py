@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import httpx
 
 from chain.keys import Signer
-from chain.refusals import Fact, Refusal
+from chain.refusals import NamedRefusal, Refusal
 
 _ATTEMPTS: Final = 5
 _AWAY: Final = 503
@@ -28,20 +28,8 @@ class ApiUnreachable(Refusal):
     """The API does not answer; `carat up` starts it."""
 
 
-class ApiRefused(Refusal):
+class ApiRefused(NamedRefusal):
     """The API refuses the request."""
-
-    def __init__(self, name: str, facts: dict[str, Fact]) -> None:
-        super().__init__(**facts)
-        self._name = name
-
-    @property
-    def code(self) -> str:
-        """The code that the API gave."""
-        return self._name
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (ApiRefused, (self._name, self.facts))
 
 
 class ApiClient:

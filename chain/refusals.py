@@ -3,7 +3,8 @@
 A refusal is an expected answer, not a fault: it has a code, the numbers behind it, and it changes nothing.
 
     Refusal
-    ├── ContractRefusal          a contract's typed error, decoded
+    ├── NamedRefusal             given by somebody else, under the name that it has there
+    │   └── ContractRefusal      a contract's typed error, decoded
     ├── TransactionMalformed     bytes that are no signed transaction of this chain
     ├── TransactionRejected      the node will not take the transaction
     ├── ChainUnreachable         the chain does not answer; the same call may succeed later
@@ -52,8 +53,8 @@ def _restore(kind: type[Refusal], facts: Mapping[str, Fact]) -> Refusal:
     return refusal
 
 
-class ContractRefusal(Refusal):
-    """A contract refused the act."""
+class NamedRefusal(Refusal):
+    """A refusal that somebody else gave, under the name that it has there."""
 
     def __init__(self, name: str, facts: Mapping[str, Fact]) -> None:
         super().__init__(**facts)
@@ -61,11 +62,15 @@ class ContractRefusal(Refusal):
 
     @property
     def code(self) -> str:
-        """The Solidity error's name."""
+        """The name under which it was given."""
         return self._name
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (ContractRefusal, (self._name, self.facts))
+        return (type(self), (self._name, self.facts))
+
+
+class ContractRefusal(NamedRefusal):
+    """A contract refused the act."""
 
 
 class TransactionMalformed(Refusal):

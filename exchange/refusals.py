@@ -1,21 +1,21 @@
 """What the exchange refuses, each with its numbers. A refusal changes nothing.
 
-    Refusal
-    ├── of an order       OrderIdReused, UnknownInstrument, QuantityOutOfRange, WrongLot, PriceOutOfRange,
-    │                     WrongTick, InsufficientCash, InsufficientUnits, FokUnfillable, OrderUnknown,
-    │                     OrderNotOpen
-    ├── of other acts     InstrumentDiffers, InstrumentInvalid, AmountOutOfRange, DepositIdReused,
-    │                     WithdrawalIdReused, WithdrawalUnknown, EpochOutOfOrder, EpochHasNoTrades,
-    │                     EpochUnknown, TapeRootDiffers
-    ├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
-    │                     WaitedTooLong
-    └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
-                          JournalBehindChain, ChainBehindJournal, ChainDisagrees, ExchangeUnreachable
+Refusal
+├── of an order       OrderIdReused, UnknownInstrument, QuantityOutOfRange, WrongLot, PriceOutOfRange,
+│                     WrongTick, InsufficientCash, InsufficientUnits, FokUnfillable, OrderUnknown,
+│                     OrderNotOpen
+├── of other acts     InstrumentDiffers, InstrumentInvalid, AmountOutOfRange, DepositIdReused,
+│                     WithdrawalIdReused, WithdrawalUnknown, EpochOutOfOrder, EpochHasNoTrades,
+│                     EpochUnknown, TapeRootDiffers
+├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
+│                     WaitedTooLong
+└── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
+                      JournalBehindChain, ChainBehindJournal, ChainDisagrees, ExchangeUnreachable
 """
 
 from __future__ import annotations
 
-from chain.refusals import Fact, Refusal
+from chain.refusals import Fact, NamedRefusal, Refusal
 
 # --- orders, in the order in which they are looked at ---
 
@@ -172,22 +172,10 @@ class ExchangeUnreachable(Refusal):
 def from_json(code: str, facts: dict[str, Fact]) -> Refusal:
     """Return the refusal that the exchange named, as its own class when this version knows it."""
     kind = globals().get(code)
-    if isinstance(kind, type) and issubclass(kind, Refusal):
+    if isinstance(kind, type) and issubclass(kind, Refusal) and not issubclass(kind, NamedRefusal):
         return kind(**facts)
     return OtherRefusal(code, facts)
 
 
-class OtherRefusal(Refusal):
+class OtherRefusal(NamedRefusal):
     """A refusal that the exchange passed on from elsewhere, or that a newer version knows."""
-
-    def __init__(self, name: str, facts: dict[str, Fact]) -> None:
-        super().__init__(**facts)
-        self._name = name
-
-    @property
-    def code(self) -> str:
-        """The name under which it was given."""
-        return self._name
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (OtherRefusal, (self._name, self.facts))
