@@ -7,6 +7,7 @@ lenient than writing, as every node is: quantities may be JSON integers or have 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from eth_utils import to_checksum_address
@@ -33,6 +34,7 @@ def hex_word(value: int) -> str:
     return f"0x{value:064x}"
 
 
+@lru_cache(maxsize=65_536)
 def checksum(address: bytes) -> str:
     """An address in EIP-55 text."""
     return to_checksum_address(address)

@@ -153,7 +153,7 @@ def get_transaction_receipt(node: Node, params: list[Any]) -> Any:
     return None if block is None else receipt_json(block, place.index)
 
 
-def logs(node: Node, params: list[Any]) -> list[dict[str, Any]]:
+def logs(node: Node, params: list[Any]) -> Any:
     """Logs by blocks, addresses and topics."""
     return get_logs(node, param(params, 0))
 

@@ -121,6 +121,15 @@ def test_logs_are_found_by_block_address_and_topic(rpc: LocalRpc) -> None:
     assert [log["data"] for log in by_hash] == [hexed(b"hello")]
 
 
+def test_a_query_for_too_many_logs_is_refused(rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.node.logs.MAX_LOGS", 2)
+    counter = rpc.deploy(COUNTER)
+    for nonce in range(3):
+        rpc.send(signed(1, nonce, counter))
+    assert len(rpc.call("eth_getLogs", {"fromBlock": "0x2", "toBlock": "0x3"})) == 2
+    assert rpc.refusal("eth_getLogs", {"fromBlock": "0x2"})[0] == -32005
+
+
 def test_a_query_that_makes_no_sense_is_refused(rpc: LocalRpc) -> None:
     for query in (
         {"fromBlock": "0x2", "toBlock": "0x1"},
