@@ -1,4 +1,4 @@
-"""The registry's own path on a real chain: evidence to obligation, acts to points, and back in SQL."""
+"""The registry on a real chain: from evidence to obligation, from acts to points, and back in SQL."""
 
 from __future__ import annotations
 
