@@ -8,6 +8,7 @@ outbid; a second transaction for a waiting nonce is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from chain.node.errors import ServerError
 from chain.node.transactions import Transaction
@@ -130,4 +131,5 @@ class Mempool:
             del self._ready[transaction.hash]
             del self._by_hash[transaction.hash]
         for transaction in followers:
-            self.add(transaction)
+            with suppress(ServerError):  # no room to wait: dropped, its sender may send it again
+                self.add(transaction)

@@ -138,3 +138,26 @@ def test_blocks_form_a_chain(tmp_path: Path) -> None:
         assert block.header.parent_hash == parent.hash
         assert node.history.by_hash(block.hash) == block
     node.close()
+
+
+def test_the_chain_run_again_elsewhere_ends_in_the_same_hash(tmp_path: Path) -> None:
+    settings_of_both = Settings(test_methods=True, unlocked=4, genesis_utc=1_000_000, fsync=False)
+    first, second = (Node(tmp_path / name, settings_of_both) for name in ("first", "second"))
+    raws = raw_transactions(
+        [(n % 4, act, b"\x01" * n, {}) for n, act in enumerate(("count", "log", "burn") * 20)]
+    )
+    for start in range(0, len(raws), 7):
+        for raw in raws[start : start + 7]:
+            first.admit(raw)
+        first.clock.increase(start, first.head.header.timestamp)
+        first.mine_ready()
+    for number in range(1, first.head.number + 1):
+        block = first.history.at(number)
+        assert block is not None
+        for transaction in block.transactions:
+            second.admit(transaction.raw)
+        second.clock.set_next(block.header.timestamp, second.head.header.timestamp)
+        second.mine_ready()
+    assert second.head.hash == first.head.hash
+    first.close()
+    second.close()
