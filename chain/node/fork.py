@@ -10,6 +10,7 @@ single authority does not need: the beacon root contract, and checks that the me
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -32,10 +33,12 @@ from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.logging import get_extended_debug_logger
 
 from chain.node.errors import ServerError
-from chain.node.evm.program import program_of
+from chain.node.evm.program import ExecutionTimeout, program_of
 from chain.node.world import World
 
 BLOCK_GAS_LIMIT = 500_000_000
+MAX_PAIRINGS = 8
+_PAIRING, _PAIR_BYTES = Address(b"\x00" * 19 + b"\x08"), 192
 COINBASE = Address(b"\x00" * 20)
 PREVRANDAO = Hash32(b"\x00" * 32)
 
@@ -119,12 +122,25 @@ class NodeComputation(CancunComputation):
             if precompile is None:
                 computation.run_code()
             else:
+                computation.refuse_slow_precompile()
                 precompile(computation)
         return computation
 
     def run_code(self) -> None:
         """Run the frame's code to its end."""
         program_of(self.msg.code).run(self, cast(NodeState, self.state).deadline)
+
+    def refuse_slow_precompile(self) -> None:
+        """Give up before py-evm's pure Python pairing, which nothing can interrupt.
+
+        Raises
+        ------
+        ExecutionTimeout :
+            If time is up, or more than MAX_PAIRINGS are asked for at once: about 0.3 s each.
+        """
+        pairs = len(self.msg.data) // _PAIR_BYTES if self.msg.code_address == _PAIRING else 0
+        if pairs > MAX_PAIRINGS or time.monotonic() > cast(NodeState, self.state).deadline:
+            raise ExecutionTimeout
 
 
 class NodeState(CancunState):

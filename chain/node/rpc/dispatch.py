@@ -21,7 +21,7 @@ from chain.node.errors import (
     RpcError,
 )
 from chain.node.node import Node
-from chain.node.rpc import debug, eth, evm, net
+from chain.node.rpc import debug, eth, evm, net, polling
 from chain.node.rpc.sending import SENDING, Sent
 from chain.node.rpc.table import Method
 
@@ -36,7 +36,12 @@ class Dispatcher:
     def __init__(self, node: Node, committer: Committer) -> None:
         self._node = node
         self._committer = committer
-        self._methods: dict[str, Method] = {**eth.METHODS, **net.METHODS, **debug.METHODS}
+        self._methods: dict[str, Method] = {
+            **eth.METHODS,
+            **net.METHODS,
+            **debug.METHODS,
+            **polling.methods(node),
+        }
         self._sending = {"eth_sendRawTransaction": SENDING["eth_sendRawTransaction"]}
         if node.settings.test_methods:
             self._methods |= evm.METHODS

@@ -19,7 +19,15 @@ from chain.node.rpc.sending import SENDING
 from tests.chain.node.local import LocalRpc
 from tests.chain.node.programs import ADDRESSES, COUNTER, hexed, init_code, signed
 
-METHODS = sorted({*eth.METHODS, *net.METHODS, *debug.METHODS, *evm.METHODS, *SENDING})
+POLLING = [
+    "eth_newFilter",
+    "eth_newBlockFilter",
+    "eth_newPendingTransactionFilter",
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
+    "eth_uninstallFilter",
+]
+METHODS = sorted({*eth.METHODS, *net.METHODS, *debug.METHODS, *evm.METHODS, *SENDING, *POLLING})
 
 hexes = st.one_of(
     st.integers(0, 2**70).map(hex),

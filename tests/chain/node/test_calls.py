@@ -143,6 +143,23 @@ def test_a_query_that_makes_no_sense_is_refused(rpc: LocalRpc) -> None:
     assert rpc.refusal("eth_getLogs", {"blockHash": WORD}) == (-32000, "unknown block")
 
 
+def test_filters_tell_what_is_new_once(rpc: LocalRpc) -> None:
+    counter = rpc.deploy(COUNTER)
+    logs, blocks = rpc.call("eth_newFilter", {"address": counter}), rpc.call("eth_newBlockFilter")
+    old = rpc.call("eth_newFilter", {"fromBlock": "0x0", "topics": [WORD]})
+    sent = [rpc.send(signed(1, nonce, counter, bytes.fromhex("11" * 32))) for nonce in range(2)]
+    for each in (logs, old):
+        news = rpc.call("eth_getFilterChanges", each)
+        assert [log["transactionHash"] for log in news] == [r["transactionHash"] for r in sent]
+        assert rpc.call("eth_getFilterChanges", each) == []
+    assert rpc.call("eth_getFilterLogs", old) == news
+    assert rpc.call("eth_getFilterChanges", blocks) == [receipt["blockHash"] for receipt in sent]
+    assert rpc.call("eth_getFilterChanges", rpc.call("eth_newPendingTransactionFilter")) == []
+    assert [rpc.call("eth_uninstallFilter", logs) for _ in range(2)] == [True, False]
+    assert rpc.refusal("eth_getFilterChanges", logs) == (-32000, "filter not found")
+    assert rpc.refusal("eth_newFilter", {"blockHash": WORD})[0] == -32602
+
+
 def test_blocks_and_transactions_are_found_in_every_way(rpc: LocalRpc) -> None:
     raws = [signed(0, nonce, ADDRESSES[1], gasPrice=0) for nonce in range(2)]
     rpc.batch(*(("eth_sendRawTransaction", [hexed(raw)]) for raw in raws))
@@ -194,3 +211,19 @@ def test_test_methods_are_only_there_when_asked_for(tmp_path: object, rpc: Local
         assert strict.call("eth_getBalance", ADDRESSES[0], "latest") == "0x0"
     finally:
         strict.close()
+
+
+def test_a_contract_may_call_itself_hundreds_of_times_deep(rpc: LocalRpc) -> None:
+    # slot 0 += 1, then call oneself with all the gas
+    deep = rpc.deploy(bytes.fromhex("600054600101600055600060006000600060003061ffff505af15000"))
+    receipt = rpc.send(signed(1, 0, deep, gas=500_000_000))
+    depth = int(rpc.call("eth_getStorageAt", deep, "0x0", "latest"), 16)
+    assert (receipt["status"], depth > 500) == ("0x1", True)
+    steps = rpc.call("debug_traceTransaction", receipt["transactionHash"])["structLogs"]
+    assert max(step["depth"] for step in steps) >= depth
+
+
+def test_pairings_that_would_take_minutes_are_refused(rpc: LocalRpc) -> None:
+    pairing = "0x" + "08".rjust(40, "0")
+    assert rpc.refusal("eth_call", {"to": pairing, "data": "0x" + "00" * 192 * 9})[0] == -32005
+    assert int(rpc.call("eth_call", {"to": pairing, "data": "0x" + "00" * 192}), 16) == 1
