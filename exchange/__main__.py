@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -73,6 +73,8 @@ async def serve(data: Path, port: int, chain_url: str, epoch_s: float) -> None:
         chain = ChainPort(chain_url, deployment, keyring.signer(SIGNER_LABEL))
         await _require_history(sequencer, chain)
         desk = ClearingDesk(sequencer, chain, deployment.block)
+        with suppress(Refusal):  # the desk tries again, and raises the alarm
+            await desk.show_life()  # before the first order: nobody trades here and leaves there
         app = create_app(sequencer, desk, Stream(sequencer), keyring.secret(GATEWAY_LABEL).hex())
         listener = socket.create_server(("127.0.0.1", port))
         # Every connection inherits it; without it an answer waits 40 ms for the other side to acknowledge.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from chain.events import ChainEvent
-from chain.refusals import ChainUnreachable, Refusal
+from chain.refusals import ChainUnreachable, ContractRefusal, Refusal
 from exchange.commands import (
     AMOUNT_MAX,
     CASH,
@@ -37,6 +37,9 @@ RELEASES_A_CALL: Final = 100
 PAUSE_S_MIN: Final = 0.25
 PAUSE_S_MAX: Final = 30.0
 
+SIGN_OF_LIFE_S: Final = 24 * 3600
+"""How long the exchange may be without an act on chain: well within Clearing's EXIT_TIMEOUT of seven days."""
+
 
 class ClearingPort(Protocol):
     """What the desk asks of the chain. Every call blocks; every call may raise ChainUnreachable."""
@@ -54,7 +57,7 @@ class ClearingPort(Protocol):
         """Apply one chunk; raises ContractRefusal."""
 
     def release(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Pay out; raises ContractRefusal, and then none was paid."""
+        """Pay out; raises ContractRefusal, and then none was paid. Without any it is a sign of life."""
 
 
 @dataclass(slots=True)
@@ -85,6 +88,8 @@ class ClearingDesk:
     idle_s: float = 1.0
     alarms: dict[str, Alarm] = field(default_factory=dict)
     stuck: dict[bytes, Stuck] = field(default_factory=dict)
+    acted_us: int = 0
+    """When Clearing last took an act of this exchange; 0 before the first since the start."""
     _kicked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -92,6 +97,7 @@ class ClearingDesk:
         pause_s = PAUSE_S_MIN
         while True:
             try:
+                await self.show_life()
                 await self.round()
             except Refusal as refusal:
                 self._ring("clearing", refusal)
@@ -120,6 +126,29 @@ class ClearingDesk:
             await self.follow()  # the withdrawals may wait for just this
         if await self._release_due():
             await self.follow()
+
+    async def show_life(self) -> None:
+        """Release nothing, when nothing else was done on chain for a day or since the start.
+
+        Clearing lets everybody take his balances out once the exchange has done nothing for seven days. Who
+        could do so while the exchange trades would sell here and take the tonnes there.
+
+        Raises
+        ------
+        ChainUnreachable :
+            Nobody knows whether it was seen.
+        """
+        now_us = self.sequencer.now_us()
+        if self.acted_us and now_us - self.acted_us < SIGN_OF_LIFE_S * 1_000_000:
+            return
+        await asyncio.to_thread(self.port.head)  # says at once that the chain is away
+        try:
+            await asyncio.to_thread(self.port.release, ())
+        except ContractRefusal as refusal:
+            if refusal.code != "ClearingEpochOpen":
+                raise
+            return  # then nobody may leave either, and the round goes on with settling
+        self.acted_us = now_us
 
     async def follow(self) -> None:
         """Take in every event since the cursor, window by window, each window with its new cursor."""
@@ -161,9 +190,11 @@ class ClearingDesk:
     async def _settle(self, epoch: Epoch, chunks_applied: int) -> None:
         chunks = chunked(net(self.sequencer.state.trades_of(epoch)))
         for number in range(chunks_applied, len(chunks)):
+            now_us = self.sequencer.now_us()
             await asyncio.to_thread(
                 self.port.settle, epoch.number, number, len(chunks), epoch.tape_root, chunks[number]
             )
+            self.acted_us = now_us
 
     async def _release_due(self) -> bool:
         """Release what waits for no epoch any more; one that is refused does not hold up the others."""
@@ -179,6 +210,7 @@ class ClearingDesk:
         return bool(due)
 
     async def _release(self, batch: Sequence[Withdrawal]) -> None:
+        now_us = self.sequencer.now_us()
         try:
             await asyncio.to_thread(self.port.release, batch)
         except ChainUnreachable:
@@ -191,6 +223,7 @@ class ClearingDesk:
             await self._release(batch[:middle])
             await self._release(batch[middle:])
         else:
+            self.acted_us = now_us
             for withdrawal in batch:
                 self.stuck.pop(withdrawal.withdrawal_id, None)
 

@@ -188,8 +188,11 @@ def _parse_withdraw(body: Mapping[str, Any], now_us: int) -> Command:
     amount = _integer(body, "amount")
     if not 0 < amount <= INT63_MAX:
         raise AmountOutOfRange(amount=str(amount), amount_max=str(INT63_MAX))
+    withdrawal_id = uuid_bytes(body["withdrawal_id"], "withdrawal_id")
+    if not any(withdrawal_id):  # on chain that is no id but the mark of a forced exit
+        raise CommandMalformed(field="withdrawal_id", reason="the nil UUID names nothing")
     return RequestWithdrawal(
-        uuid_bytes(body["withdrawal_id"], "withdrawal_id"),
+        withdrawal_id,
         account_bytes(body["account"]),
         _asset(body),
         amount,

@@ -33,6 +33,7 @@ class FakeClearing:
     down: bool = False
     lose_answers: int = 0
     settle_calls: int = 0
+    release_calls: int = 0
     after_each: Callable[[], None] = lambda: None
 
     # --- the port ---
@@ -69,6 +70,9 @@ class FakeClearing:
 
     def release(self, withdrawals: Sequence[Withdrawal]) -> None:
         self._require_up()
+        self.release_calls += 1
+        if self.chunks_applied:
+            raise ContractRefusal("ClearingEpochOpen", {"epoch": self.settled + 1})
         for each in withdrawals:
             if each.account in self.frozen:
                 raise ContractRefusal("LedgerAccountFrozen", {"account": account_text(each.account)})
