@@ -3,9 +3,13 @@
 Who reads what
     transactions, mempool   what clients send, and in which order it may run
     fork, execution         the EVM's rules as this chain sets them (zero fees, constant gas limit)
+    evm/                    hot contract code as Python functions
+    world, trie, codec      accounts and storage: in memory, as a Merkle trie, as bytes
     builder, blocks, roots  one pass over the pool gives one block
-    store                   what is on disk, written in one LMDB transaction a block
+    store, history          what is on disk, written in one LMDB transaction a block
+    clock                   the time of the next block
     node                    the whole chain behind one object, without any network
+    calls, logs, trace      what is asked without changing anything
     commit                  several requests, one block
     rpc/, server            JSON-RPC and HTTP
     process                 `start_node()` for tests

@@ -19,6 +19,7 @@ from eth.vm.stack import Stack
 from chain.node.evm.codegen import HALT, Block, BlockCompiler
 
 HOT = 12
+MAX_PATHS: Final = 2_000  # of one contract; code made to be compiled endlessly stays interpreted
 _CHECK_EVERY: Final = 512
 _JUMPDEST: Final = 0x5B
 _JUMPS: Final = (0x56, 0x57)
@@ -63,7 +64,7 @@ class Program:
 
     def _step(self, computation: BaseComputation, stack: list[int], pc: int) -> int:
         heat = self._heat_of(pc) + 1
-        if heat >= HOT:
+        if heat >= HOT and len(self._blocks) < MAX_PATHS:
             self._blocks[pc] = self._compiler.compile(pc, self._heat_of)
             return pc
         self._heat[pc] = heat
@@ -92,7 +93,7 @@ class Program:
                 return pc
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def program_of(code: bytes) -> Program:
     """The program of this code, shared by all its runs."""
     return Program(code, CANCUN_OPCODES)
