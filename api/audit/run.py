@@ -10,6 +10,7 @@ from pathlib import Path
 from api.audit.books import check_books
 from api.audit.engine import check_engine
 from api.audit.files import check_evidence
+from api.audit.points import check_points
 from api.audit.report import AuditReport
 from api.stack.handle import StackHandle
 from chain.events import EventReader
@@ -27,6 +28,7 @@ class AuditedStores:
     projection: Projection
     evidence: EvidenceStore
     journal: Path
+    points: Path
 
 
 def stores_of(stack: StackHandle) -> AuditedStores:
@@ -37,6 +39,7 @@ def stores_of(stack: StackHandle) -> AuditedStores:
         Projection(open_engine(url), identity_of(stack.deployment)),
         EvidenceStore(stack.data.evidence),
         stack.data.journal,
+        stack.data.points,
     )
 
 
@@ -62,6 +65,8 @@ def audit(stores: AuditedStores, on_step: Callable[[str], None] = lambda _step: 
         check_books(report, session, stores.transactor, block)
         on_step("journal")
         check_engine(report, session, stores.journal)
+        on_step("points")
+        check_points(report, session, stores.transactor, block, stores.points)
         on_step("evidence")
         check_evidence(report, session, stores.evidence)
     return report

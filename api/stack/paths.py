@@ -6,6 +6,7 @@ deployment.json     where the contracts are
 chain/              the node's store
 evidence/           content-addressed files
 exchange/           the journal
+points.sqlite       providers' batches of green acts and closed points epochs
 projection.sqlite   the registry's tables: may be dropped and rebuilt
 stack.json          addresses and pids of the processes
 seed.json           that the market was seeded
@@ -58,6 +59,11 @@ class DataDirectory:
     def exchange(self) -> Path:
         """The exchange's journal and snapshots."""
         return self.root / "exchange"
+
+    @property
+    def points(self) -> Path:
+        """The providers' batches of green acts."""
+        return self.root / "points.sqlite"
 
     @property
     def journal(self) -> Path:

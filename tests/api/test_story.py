@@ -302,6 +302,8 @@ def test_what_was_done_over_http_stands_up_to_an_audit(market: Stack) -> None:
         projection,
         EvidenceStore(market.data / "evidence"),
         market.data / "exchange" / "journal",
+        market.data / "points.sqlite",
     )
     report = audit(stores)
     assert report.ok, report
+    assert report.looked_at["points epochs"] > 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from api.audit.points import check_points
+from api.audit.report import AuditReport
 from chain.abi import Call
 from chain.ids import request_id
 from chain.refusals import ContractRefusal
@@ -103,13 +107,22 @@ def test_deposits_stand_in_the_trading_account(world: RegistryWorld, projection:
             }
 
 
+def audited(world: RegistryWorld, projection: Projection, kept: Path) -> list[str]:
+    report = AuditReport()
+    with projection.session() as session:
+        check_points(report, session, world.transactor, projection.block(), kept)
+    assert report.looked_at["points epochs"] == 1
+    return [finding.what for finding in report.findings]
+
+
 def test_acts_become_points_that_are_claimed_by_proof_and_redeemed_once(
-    world: RegistryWorld, projection: Projection
+    world: RegistryWorld, projection: Projection, tmp_path: Path
 ) -> None:
+    kept = tmp_path / "points.sqlite"
     provider, person = world.signer(PROVIDER), world.signer(PERSON).address
     world.do("regulator", acts.accredit_provider(provider.address, True, world.name()))
     domain = Domain(world.deployment.chain_id, world.deployment.addresses["MicroCarat"])
-    intake = PointsIntake(open_engine("sqlite://"), domain)
+    intake = PointsIntake(open_engine(f"sqlite:///{kept}"), domain)
     now_utc = max(world.now_utc(), 1_800_000_000)
     people = [person, world.signer(FIRM).address, world.signer(OTHER).address]
     trips = tuple(
@@ -141,6 +154,16 @@ def test_acts_become_points_that_are_claimed_by_proof_and_redeemed_once(
     with projection.session() as session:
         assert session.get_one(tables.PointsHolding, person).amount_g == claim.quantity_g - 1_000
         assert session.get_one(tables.PointsEpoch, 1).total_g == 1_814 + 3_628 + 5_442
+    assert audited(world, projection, kept) == []
+    with sqlite3.connect(kept) as connection:  # a trip more than the provider signed
+        connection.execute(
+            """UPDATE intake_batches SET content = replace(content, '"quantity":1', '"quantity":9')"""
+        )
+    connection.close()
+    (altered,) = audited(world, projection, kept)
+    assert altered.startswith("the kept batches are not as signed: BatchSignatureInvalid")
+    (missing,) = audited(world, projection, tmp_path / "gone.sqlite")
+    assert missing == "gone.sqlite is missing, but 1 epochs are published"
 
 
 def test_a_projection_rebuilt_from_the_real_chain_is_equal(
