@@ -97,7 +97,7 @@ class Journal:
         ------
         JournalLocked, JournalForeign, JournalCorrupt
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _create(path, identity)
         file = path.open("r+b", buffering=0)
@@ -195,7 +195,8 @@ def _create(path: Path, identity: Identity) -> None:
     """Make an empty journal, whole or not at all."""
     body = _FILE.pack(_FILE_MAGIC, identity.chain_id, identity.clearing, b"")
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    # Everybody's orders are in it: its owner alone reads it.
+    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(body + _CRC.pack(crc32(body)))
         file.flush()
         os.fsync(file.fileno())

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from eth_utils.address import to_checksum_address
 
-from chain.refusals import Refusal
+from chain.refusals import Fact, Refusal
 from chain.units import UnitId
 from exchange.commands import (
     CASH,
@@ -270,8 +270,13 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:
-    """Write a refusal: its code, its sentence, its numbers."""
-    return {"code": refusal.code, "title": refusal.title, "facts": refusal.facts}
+    """Write a refusal: its code, its sentence, its numbers; beyond 63 bits as text, lest it be rounded."""
+    facts = {name: _exact(fact) for name, fact in refusal.facts.items()}
+    return {"code": refusal.code, "title": refusal.title, "facts": facts}
+
+
+def _exact(fact: Fact) -> Fact:
+    return str(fact) if isinstance(fact, int) and abs(fact) > INT63_MAX else fact
 
 
 def to_bytes(document: object) -> bytes:

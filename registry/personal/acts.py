@@ -83,15 +83,19 @@ class GreenAct:
         return asdict(self)
 
     def nullifier(self, method: Method) -> bytes:
-        """Return the 32 bytes that are claimed once; of a meeting that counts by its people, once each."""
-        parts: dict[str, Json] = {"act": self.act_id, "source": self.source}
+        """Return the 32 bytes that are claimed once; of a meeting that counts by its people, once each.
+
+        Upper and lower case are one number: another platform may write it the other way.
+        """
+        parts: dict[str, Json] = {"act": self.act_id.lower(), "source": self.source}
         if method.claim is Claim.MEETING_PERSON:
             parts["person"] = self.person
         return sha256(b"carat act 1 " + canonical(parts))
 
     def meeting(self) -> bytes:
         """Return the 32 bytes that name the meeting, however it is counted."""
-        return sha256(b"carat meeting 1 " + canonical({"meeting": self.act_id, "source": self.source}))
+        parts: dict[str, Json] = {"meeting": self.act_id.lower(), "source": self.source}
+        return sha256(b"carat meeting 1 " + canonical(parts))
 
 
 @dataclass(frozen=True, slots=True)

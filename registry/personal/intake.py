@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import BigInteger, Engine, LargeBinary, MetaData, String, Text, func, insert, update
+from sqlalchemy import BigInteger, Engine, LargeBinary, MetaData, String, Text, event, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -132,6 +132,8 @@ class PointsIntake:
         self._methods = methods
         self._writing = threading.Lock()
         self._closed: dict[int, EpochResult] = {}
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _flush_every_commit)
         Table.metadata.create_all(engine)
 
     def accept(
@@ -298,6 +300,13 @@ class PointsIntake:
         if result.tree.root != _raw(row.root):
             raise PointsEpochRefused(reason="balances were altered", epoch=epoch, root=row.root)
         return self._closed.setdefault(epoch, result)
+
+
+def _flush_every_commit(connection: Any, _record: Any) -> None:
+    """Keep what was answered over a power cut: these tables cannot be read from the chain again."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
 
 
 def _waiting() -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Engine, create_engine, event, inspect, select, update
@@ -52,6 +53,7 @@ def open_engine(url: str) -> Engine:
         return create_engine(address, pool_pre_ping=True)
     if address.database in (None, "", ":memory:"):
         return create_engine(address, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    Path(address.database).touch(mode=0o600)  # its owner alone reads it, and what sqlite lays beside it
     engine = create_engine(address)
     event.listen(engine, "connect", _configure_sqlite)
     return engine
