@@ -14,9 +14,10 @@ from eth_abi.exceptions import DecodingError
 
 from chain.abi import BUSINESS_CONTRACTS, abi_of
 from chain.deployment import Deployment
-from chain.rpc import ChainRpc
+from chain.rpc import ChainRpc, RpcError
 
 _BLOCKS_A_REQUEST: Final = 200
+_TOO_MUCH: Final = -32005  # how nodes refuse an answer that would be too long (EIP-1474)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,15 @@ class EventReader:
         span = {
             "fromBlock": hex(start), "toBlock": hex(end), "address": sorted(self._contract_of),
         }  # fmt: skip
-        logs: list[Mapping[str, Any]] = self._rpc.call("eth_getLogs", span)
+        try:
+            logs: list[Mapping[str, Any]] = self._rpc.call("eth_getLogs", span)
+        except RpcError as error:
+            if error.code != _TOO_MUCH or start == end:
+                raise
+            middle = (start + end) // 2
+            yield from self._read_range(start, middle)
+            yield from self._read_range(middle + 1, end)
+            return
         times = self._timestamps({int(log["blockNumber"], 16) for log in logs})
         for log in logs:
             event = self._decode(log, times)

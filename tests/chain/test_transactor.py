@@ -108,6 +108,28 @@ def test_events_say_what_was_done(transactor: Transactor, keyring: Keyring) -> N
     assert (minted.block, minted.tx_hash) == (receipt.block, receipt.tx_hash)
 
 
+class BriefRpc(ChainRpc):
+    """Answers no request for the logs of more than two blocks."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        if method == "eth_getLogs" and int(params[0]["toBlock"], 16) > int(params[0]["fromBlock"], 16) + 1:
+            raise RpcError(method, -32005, "too many results")
+        return super().call(method, *params)
+
+
+def test_a_node_that_answers_briefly_is_asked_in_smaller_spans(
+    transactor: Transactor, keyring: Keyring
+) -> None:
+    bank, firm = keyring.signer("bank"), keyring.signer(f"firm:{uuid4()}")
+    for _ in range(5):
+        transactor.send(bank, mint(firm, 1))
+    brief = EventReader(BriefRpc(transactor.rpc.url), transactor.deployment)
+    head = brief.head()
+    whole = list(EventReader(transactor.rpc, transactor.deployment).read(head - 6, head))
+    assert list(brief.read(head - 6, head)) == whole
+    assert len(whole) >= 5
+
+
 @pytest.mark.parametrize(
     "raw",
     [
