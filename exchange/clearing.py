@@ -296,14 +296,17 @@ def _released(event: ChainEvent) -> Command | None:
     return WithdrawalReleased(request_id[16:], event.block, _bytes(event.tx_hash))
 
 
-def _exited(event: ChainEvent) -> Command:
+def _exited(event: ChainEvent) -> Command | None:
     cash = event.name == "CashWithdrawn"
+    amount: int = event.args["amountFen" if cash else "quantityT"]
+    if amount > AMOUNT_MAX:  # the engine never had it: the journal could not hold it
+        return None
     return AccountExited(
         tx_hash=_bytes(event.tx_hash),
         log_index=event.log_index,
         account=_bytes(event.args["account"]),
         asset=CASH if cash else event.args["unitId"],
-        amount=event.args["amountFen" if cash else "quantityT"],
+        amount=amount,
     )
 
 
