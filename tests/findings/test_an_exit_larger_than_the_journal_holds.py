@@ -1,4 +1,4 @@
-"""Found: a forced exit with more cash than a record holds ended the exchange's process, at every start anew."""
+"""Found: a forced exit with more cash than a record holds ended the exchange, at every start anew."""
 
 from __future__ import annotations
 
