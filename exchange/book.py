@@ -31,6 +31,7 @@ class Order:
 
     `entry_trade` and `entry_trades` say which trades its entry made: that many, from that number on.
     `filled_fen` is the cash of all its fills, so the average price is `filled_fen / filled_t`.
+    `quantity_t` is what it came with; `reduced_t` of it was taken off later, before it traded.
     """
 
     order_id: bytes
@@ -48,11 +49,12 @@ class Order:
     entry_trade: int = 0
     entry_trades: int = 0
     entry_left_t: int = 0
+    reduced_t: int = 0
 
     @property
     def filled_t(self) -> int:
         """Tonnes traded so far."""
-        return self.quantity_t - self.remaining_t
+        return self.quantity_t - self.reduced_t - self.remaining_t
 
 
 @dataclass(slots=True)
@@ -92,6 +94,12 @@ class BookSide:
         level.quantity_t -= order.remaining_t
         if not level.orders:
             self._drop(level.price_fen)
+
+    def reduce(self, order: Order, by_t: int) -> None:
+        """Make a resting order smaller where it stands; something of it stays."""
+        order.remaining_t -= by_t
+        order.reduced_t += by_t
+        self.levels[order.price_fen].quantity_t -= by_t
 
     def fill(self, level: Level, maker: Order, quantity_t: int) -> None:
         """Take `quantity_t` from the first order of the best level; a filled order leaves."""

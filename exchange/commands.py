@@ -87,6 +87,19 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ReduceOrder:
+    """Makes an open order smaller; it keeps its place. `quantity_t` is its new whole, filled tonnes included.
+
+    It names the result, not the difference, so a repetition takes nothing more off.
+    """
+
+    order_id: bytes
+    account: bytes
+    quantity_t: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class RequestWithdrawal:
     """Takes an amount out of trading, to be released on chain to the account itself."""
 
@@ -150,6 +163,7 @@ Command = (
     | Credit
     | PlaceOrder
     | CancelOrder
+    | ReduceOrder
     | RequestWithdrawal
     | CloseEpoch
     | EpochSettled

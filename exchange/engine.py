@@ -32,6 +32,7 @@ from exchange.commands import (
     ListInstrument,
     OrderKind,
     PlaceOrder,
+    ReduceOrder,
     RequestWithdrawal,
     Side,
     WithdrawalReleased,
@@ -49,6 +50,7 @@ from exchange.refusals import (
     OrderUnknown,
     PriceOutOfRange,
     QuantityOutOfRange,
+    ReductionOutOfRange,
     TapeRootDiffers,
     UnknownInstrument,
     WithdrawalIdReused,
@@ -67,6 +69,7 @@ from exchange.reports import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderRested,
     Report,
     Trade,
@@ -363,16 +366,41 @@ def _placed_before(state: State, order: Order, command: PlaceOrder) -> list[Repo
 
 
 def _cancel_order(state: State, command: CancelOrder) -> list[Report]:
-    order = state.orders.get(command.order_id)
-    if order is None or order.account != command.account:
-        raise OrderUnknown(order_id=_uuid_text(command.order_id))
+    order = _order_of(state, command)
     if order.status is OrderStatus.OPEN:
         _take_out(state, order, CancelReason.CLIENT)
     elif order.cancelled is not CancelReason.CLIENT:
-        raise OrderNotOpen(
-            order_id=_uuid_text(command.order_id), status=order.status.name.lower(), filled_t=order.filled_t
-        )
+        raise _not_open(order)
     return [OrderCancelled(order.order_id, order.remaining_t, CancelReason.CLIENT)]
+
+
+def _reduce_order(state: State, command: ReduceOrder) -> list[Report]:
+    order = _order_of(state, command)
+    if order.status is not OrderStatus.OPEN:
+        raise _not_open(order)
+    size_t = order.filled_t + order.remaining_t
+    if not order.filled_t < command.quantity_t <= size_t:
+        raise ReductionOutOfRange(filled_t=order.filled_t, quantity_t=command.quantity_t, order_t=size_t)
+    lot_t = state.instruments[order.unit].lot_t
+    if command.quantity_t % lot_t:
+        raise WrongLot(lot_t=lot_t, quantity_t=command.quantity_t)
+    by_t = size_t - command.quantity_t
+    state.books[order.unit].own(order.side).reduce(order, by_t)
+    state.ledger.release(order.account, *needed(order.side, order.unit, by_t, order.price_fen))
+    return [OrderReduced(order.order_id, command.quantity_t, order.remaining_t)]
+
+
+def _order_of(state: State, command: CancelOrder | ReduceOrder) -> Order:
+    order = state.orders.get(command.order_id)
+    if order is None or order.account != command.account:
+        raise OrderUnknown(order_id=_uuid_text(command.order_id))
+    return order
+
+
+def _not_open(order: Order) -> OrderNotOpen:
+    return OrderNotOpen(
+        order_id=_uuid_text(order.order_id), status=order.status.name.lower(), filled_t=order.filled_t
+    )
 
 
 def _take_out(state: State, order: Order, reason: CancelReason) -> None:
@@ -471,6 +499,7 @@ _RULES: Final[dict[type, Callable[[State, Any], list[Report]]]] = {
     Credit: _credit,
     PlaceOrder: _place_order,
     CancelOrder: _cancel_order,
+    ReduceOrder: _reduce_order,
     RequestWithdrawal: _request_withdrawal,
     CloseEpoch: _close_epoch,
     EpochSettled: _epoch_settled,

@@ -12,6 +12,7 @@
     8  WithdrawalReleased    withdrawal_id 16, block u64, tx_hash 32
     9  ChainCursor           block u64
     10 AccountExited         tx_hash 32, log_index u32, account 20, asset u128, amount u128
+    11 ReduceOrder           order_id 16, account 20, quantity_t u64, at_us u64
 
 One kind has one length, so a run of records is read without separators. A layout never changes; a new one
 gets a new kind.
@@ -34,6 +35,7 @@ from exchange.commands import (
     ListInstrument,
     OrderKind,
     PlaceOrder,
+    ReduceOrder,
     RequestWithdrawal,
     Side,
     WithdrawalReleased,
@@ -54,6 +56,7 @@ _SETTLED: Final = struct.Struct(">BQ32sQ32s")
 _RELEASED: Final = struct.Struct(">B16sQ32s")
 _CURSOR: Final = struct.Struct(">BQ")
 _EXITED: Final = struct.Struct(">B32sI20s16s16s")
+_REDUCE: Final = struct.Struct(">B16s20sQQ")
 
 _SIDES: Final = {int(side): side for side in Side}
 _KINDS: Final = {int(kind): kind for kind in OrderKind}
@@ -128,6 +131,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     WithdrawalReleased: lambda c: _RELEASED.pack(8, c.withdrawal_id, c.block, c.tx_hash),
     ChainCursor: lambda c: _CURSOR.pack(9, c.block),
     AccountExited: _encode_exited,
+    ReduceOrder: lambda c: _REDUCE.pack(11, c.order_id, c.account, c.quantity_t, c.at_us),
 }
 
 _DECODERS: Final[dict[int, tuple[struct.Struct, Callable[..., Command]]]] = {
@@ -161,4 +165,5 @@ _DECODERS: Final[dict[int, tuple[struct.Struct, Callable[..., Command]]]] = {
             tx_hash, log_index, account, _number(asset), _number(amount)
         ),
     ),
+    11: (_REDUCE, ReduceOrder),
 }

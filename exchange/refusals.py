@@ -3,7 +3,7 @@
 Refusal
 ├── of an order       OrderIdReused, UnknownInstrument, QuantityOutOfRange, WrongLot, PriceOutOfRange,
 │                     WrongTick, InsufficientCash, InsufficientUnits, FokUnfillable, OrderUnknown,
-│                     OrderNotOpen
+│                     OrderNotOpen, ReductionOutOfRange
 ├── of other acts     InstrumentDiffers, InstrumentInvalid, AmountOutOfRange, DepositIdReused,
 │                     WithdrawalIdReused, WithdrawalUnknown, EpochOutOfOrder, EpochHasNoTrades,
 │                     EpochUnknown, TapeRootDiffers
@@ -62,6 +62,10 @@ class OrderUnknown(Refusal):
 
 class OrderNotOpen(Refusal):
     """The order is filled or was cancelled by the exchange; there is nothing to cancel."""
+
+
+class ReductionOutOfRange(Refusal):
+    """A reduction leaves more than is filled and no more than the order has; the rest is for a cancel."""
 
 
 # --- other acts ---

@@ -103,6 +103,15 @@ class OrderCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderReduced:
+    """An order is this large now, what is filled included, and `remaining_t` of it stands where it stood."""
+
+    order_id: bytes
+    quantity_t: int
+    remaining_t: int
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawalRequested:
     """An amount left trading; it is released once the chain has settled the epochs up to `after_epoch`."""
 
@@ -166,6 +175,7 @@ Report = (
     | OrderRested
     | OrderFilled
     | OrderCancelled
+    | OrderReduced
     | WithdrawalRequested
     | EpochClosed
     | EpochConfirmed

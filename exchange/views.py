@@ -15,6 +15,7 @@ from exchange.commands import (
     CancelOrder,
     Command,
     PlaceOrder,
+    ReduceOrder,
     RequestWithdrawal,
     Side,
     WithdrawalReleased,
@@ -62,6 +63,9 @@ class Views:
             self._observe_order(state, command)
         elif isinstance(command, CancelOrder | AccountExited):
             self._observe_cancels(state, reports)
+        elif isinstance(command, ReduceOrder):
+            order = state.orders[command.order_id]
+            self._touched[order.unit].prices.add((order.side, order.price_fen))
         elif isinstance(command, RequestWithdrawal):
             withdrawal = state.withdrawals[command.withdrawal_id]
             if not withdrawal.released:

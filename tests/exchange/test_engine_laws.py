@@ -19,6 +19,7 @@ from exchange.commands import (
     ListInstrument,
     OrderKind,
     PlaceOrder,
+    ReduceOrder,
     RequestWithdrawal,
     Side,
 )
@@ -49,6 +50,13 @@ placed = st.builds(
 cancelled = st.builds(
     CancelOrder, order_id=st.integers(1, 60).map(order_id), account=accounts, at_us=st.just(8)
 )
+reduced = st.builds(
+    ReduceOrder,
+    order_id=st.integers(1, 60).map(order_id),
+    account=accounts,
+    quantity_t=st.integers(0, 25),
+    at_us=st.just(8),
+)
 withdrawn = st.builds(
     RequestWithdrawal,
     withdrawal_id=st.integers(1, 5).map(order_id),
@@ -73,7 +81,7 @@ exited = st.builds(
     amount=st.integers(1, 5_000),
 )
 closed = st.builds(CloseEpoch, epoch=st.integers(1, 4), at_us=st.just(10))
-anything = st.one_of(placed, placed, placed, cancelled, credited, withdrawn, closed, exited)
+anything = st.one_of(placed, placed, placed, cancelled, reduced, credited, withdrawn, closed, exited)
 histories = st.lists(anything, max_size=60)
 
 

@@ -23,6 +23,7 @@ from exchange.commands import (
     ListInstrument,
     OrderKind,
     PlaceOrder,
+    ReduceOrder,
     RequestWithdrawal,
     Side,
     WithdrawalReleased,
@@ -43,6 +44,7 @@ commands = st.one_of(
         PlaceOrder, b16, b20, u128, st.sampled_from(Side), st.sampled_from(OrderKind), u64, u64, u64
     ),
     st.builds(CancelOrder, b16, b20, u64),
+    st.builds(ReduceOrder, b16, b20, u64, u64),
     st.builds(RequestWithdrawal, b16, b20, u128, u128, u64),
     st.builds(CloseEpoch, u64, u64),
     st.builds(EpochSettled, u64, b32, u64, b32),
