@@ -6,6 +6,7 @@ Who reads what
     evm/                    hot contract code as Python functions
     world, trie, codec      accounts and storage: in memory, as a Merkle trie, as bytes
     builder, blocks, roots  one pass over the pool gives one block
+    authority               the key that seals each block
     store, history          what is on disk, written in one LMDB transaction a block
     clock                   the time of the next block
     node                    the whole chain behind one object, without any network

@@ -1,7 +1,7 @@
 """`python -m chain.node --data DIR --port P`: serve one chain until SIGTERM or SIGINT.
 
 Prints `ready http://127.0.0.1:PORT` when it serves. Exit status: 0 after a signal, 2 with `error: ...`
-where the data directory, the chain id or the port will not do.
+where the data directory, the authority's key, the chain id or the port will not do.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ import lmdb
 from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.server import serve
 from chain.node.store import StoreInUse
+from chain.refusals import Refusal
+
+PASSPHRASE_VARIABLE = "CARAT_PASSPHRASE"  # noqa: S105 - the name, not the secret
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,10 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         genesis_utc=options.genesis_time,
         unlocked=options.unlocked,
         fsync=not options.no_fsync,
+        authority_key=options.authority_key,
+        passphrase=os.environ.get(PASSPHRASE_VARIABLE, ""),
     )
     try:
         node = Node(options.data, settings)
-    except (OSError, ValueError, StoreInUse, lmdb.Error) as error:
+    except (OSError, ValueError, StoreInUse, Refusal, lmdb.Error) as error:
         return _fail(f"{options.data}: {error}")
     try:
         _loop(node, options.port)
@@ -67,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="directory of the chain; made if missing")
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 for a free one")
     parser.add_argument("--chain-id", type=int, default=DEFAULT_CHAIN_ID)
+    parser.add_argument(
+        "--authority-key",
+        type=Path,
+        metavar="FILE",
+        help="key that seals the blocks, an Ethereum keystore; "
+        f"{PASSPHRASE_VARIABLE} opens it; default: authority.json in DIR, made with a new chain",
+    )
     parser.add_argument("--test-methods", action="store_true", help="evm_ methods and unlocked accounts")
     parser.add_argument(
         "--genesis-time",

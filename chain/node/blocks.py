@@ -65,7 +65,7 @@ def logs_bloom(logs: Sequence[Log]) -> int:
     return bloom_of(item for log in logs for item in (log.address, *log.topics))
 
 
-def seal(
+def assemble(
     number: int,
     parent_hash: bytes,
     timestamp_utc: int,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chain.node.blocks import Block, Receipt, seal
+from chain.node.blocks import Block, Receipt, assemble
 from chain.node.errors import InternalError, LimitExceeded, RpcError
 from chain.node.evm.program import ExecutionTimeout
 from chain.node.execution import receipt_of, run
@@ -40,7 +40,7 @@ class Built:
 
 
 def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Iterable[Transaction]) -> Built:
-    """Run `transactions` on `state` (the parent's, in the new block's context) and seal what ran.
+    """Run `transactions` on `state` (the parent's, in the new block's context) and make a block of what ran.
 
     A transaction whose gas does not fit any more is left for the next block, and with it everything
     after: the order of a pool is the order of its blocks.
@@ -80,7 +80,7 @@ def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Ite
         receipts.append(receipt)
     state.persist()
     root = state.state_root
-    block = seal(
+    block = assemble(
         parent.number + 1, parent.hash, timestamp_utc, root, transactions=included, receipts=receipts
     )
     return Built(block, refused, left)

@@ -12,15 +12,16 @@ from typing import Any
 from eth.constants import BLANK_ROOT_HASH
 from eth_typing import Hash32
 
+from chain.node.authority import Authority
 from chain.node.blocks import (
     Block,
+    assemble,
     decode_body,
     decode_header,
     decode_receipts,
     encode_body,
     encode_header,
     encode_receipts,
-    seal,
 )
 from chain.node.store import Store
 
@@ -49,19 +50,26 @@ class History:
         if height is not None:
             self.head = self._load(height)
 
-    def begin(self, timestamp_utc: int, meta: dict[str, Any], state_root: bytes = BLANK_ROOT_HASH) -> None:
+    def begin(
+        self,
+        timestamp_utc: int,
+        meta: dict[str, Any],
+        authority: Authority,
+        state_root: bytes = BLANK_ROOT_HASH,
+    ) -> None:
         """Write the genesis block."""
-        self.append(seal(0, b"\x00" * 32, timestamp_utc, state_root), meta)
+        self.append(assemble(0, b"\x00" * 32, timestamp_utc, state_root), meta, authority)
         self.is_new = False
 
-    def append(self, block: Block, meta: dict[str, Any]) -> None:
-        """Make `block` the head, durably, with the state that waits in the store."""
-        key = _key(block.number)
+    def append(self, block: Block, meta: dict[str, Any], authority: Authority) -> None:
+        """Make `block` the head, sealed and durably, with the state that waits in the store."""
+        key = number_key(block.number)
         self._store.commit(
             {
                 b"headers": {key: encode_header(block)},
                 b"bodies": {key: encode_body(block)},
                 b"receipts": {key: encode_receipts(block)},
+                b"seals": {key: authority.seal(block.hash)},
                 b"numbers": {block.hash: key},
                 b"transactions": {
                     transaction.hash: key + index.to_bytes(4, "big")
@@ -76,12 +84,13 @@ class History:
     def rewind(self, number: int, meta: dict[str, Any]) -> None:
         """Make block `number` the head again; the blocks above it are gone, also from every lookup."""
         above = [self._load(n) for n in range(number + 1, self.head.number + 1)]
-        keys = [_key(block.number) for block in above]
+        keys = [number_key(block.number) for block in above]
         self._store.rewind(
             {
                 b"headers": keys,
                 b"bodies": keys,
                 b"receipts": keys,
+                b"seals": keys,
                 b"numbers": [block.hash for block in above],
                 b"transactions": [t.hash for block in above for t in block.transactions],
             },
@@ -100,6 +109,12 @@ class History:
         key = self._store.get(b"numbers", block_hash)
         return None if key is None else self._load(int.from_bytes(key, "big"))
 
+    def seal_of(self, block: Block) -> bytes:
+        """The authority's signature of the block's hash."""
+        seal = self._store.get(b"seals", number_key(block.number))
+        assert seal is not None
+        return seal
+
     def find(self, transaction_hash: bytes) -> Place | None:
         """Where this transaction was mined."""
         place = self._store.get(b"transactions", transaction_hash)
@@ -115,7 +130,7 @@ class History:
     def _load(self, number: int) -> Block:
         block = self._cache.get(number)
         if block is None:
-            key = _key(number)
+            key = number_key(number)
             header = self._store.get(b"headers", key)
             body = self._store.get(b"bodies", key)
             receipts = self._store.get(b"receipts", key)
@@ -138,5 +153,6 @@ class History:
             self._cached_transactions -= len(block.transactions)
 
 
-def _key(number: int) -> bytes:
+def number_key(number: int) -> bytes:
+    """The key of a block's records: its number, so that they lie in order."""
     return number.to_bytes(8, "big")

@@ -9,19 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eth.abc import ExecutionContextAPI
+from eth.abc import AtomicDatabaseAPI, ExecutionContextAPI
 from eth_typing import Address, Hash32
 
 from chain.node.accounts import TEST_BALANCE_WEI, Unlocked
+from chain.node.authority import Authority, AuthorityChanged
 from chain.node.blocks import Block
 from chain.node.builder import Unexecutable, build
 from chain.node.clock import Clock
 from chain.node.errors import RpcError
 from chain.node.fork import BLOCK_GAS_LIMIT, CallState, NodeState, execution_context
+from chain.node.formats import checksum
 from chain.node.history import History
 from chain.node.mempool import Mempool
 from chain.node.store import Store
@@ -34,15 +36,29 @@ _KEPT_REFUSALS = 10_000
 _log = logging.getLogger(__name__)
 
 
+def genesis_root(db: AtomicDatabaseAPI, unlocked: Unlocked) -> Hash32:
+    """The root of a new chain's state: nobody holds anything but a test chain's unlocked accounts."""
+    world = World(db)
+    for address in unlocked.addresses():
+        world.set_balance(Address(address), TEST_BALANCE_WEI)
+    return world.make_state_root()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a node runs. `genesis_utc` sets the clock of a new chain; an old chain keeps its own."""
+    """How a node runs. `genesis_utc` sets the clock of a new chain; an old chain keeps its own.
+
+    `authority_key` is the file of the key that seals blocks, by default one in the data directory, which is
+    made with a new chain; `passphrase` opens it.
+    """
 
     chain_id: int = DEFAULT_CHAIN_ID
     test_methods: bool = False
     genesis_utc: int | None = None
     unlocked: int = 0
     fsync: bool = True
+    authority_key: Path | None = None
+    passphrase: str = field(default="", repr=False)
 
 
 class Node:
@@ -53,6 +69,7 @@ class Node:
         self.store = Store(directory, fsync=settings.fsync)
         try:
             self.history = History(self.store)
+            self.authority = self._authority(directory)
             self.clock = Clock()
             self._world: World | None = None
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
@@ -110,7 +127,7 @@ class Node:
         state = NodeState(self._head_world(), self._context(self.head.number + 1, timestamp))
         try:
             built = build(state, self.head, timestamp, self.pool.take_ready())
-            self.history.append(built.block, {"clock": self.clock.state()})
+            self.history.append(built.block, {"clock": self.clock.state()}, self.authority)
         except BaseException:
             self._drop_world()
             self.clock.restore(clock)
@@ -185,17 +202,30 @@ class Node:
         """Let go of the data directory."""
         self.store.close()
 
+    def _authority(self, directory: Path) -> Authority:
+        path, passphrase = self.settings.authority_key, self.settings.passphrase
+        if path is None:
+            path = directory / "authority.json"
+            if self.history.is_new and not path.exists():
+                return Authority.create(path, passphrase)
+        return Authority.open(path, passphrase)
+
     def _begin(self) -> None:
         if self.settings.genesis_utc is not None:
             self.clock.set_now(self.settings.genesis_utc)
-        world = World(self.store.state)
-        for address in self.unlocked.addresses():
-            world.set_balance(Address(address), TEST_BALANCE_WEI)
-        world.make_state_root()
-        meta = {"clock": self.clock.state(), "chain_id": self.settings.chain_id}
-        self.history.begin(self.clock.now_utc(), meta, world.state_root)
+        root = genesis_root(self.store.state, self.unlocked)
+        meta = {
+            "clock": self.clock.state(),
+            "chain_id": self.settings.chain_id,
+            "authority": checksum(self.authority.address),
+            "unlocked": len(self.unlocked.addresses()),
+        }
+        self.history.begin(self.clock.now_utc(), meta, self.authority, root)
 
     def _resume(self) -> None:
+        sealed_by, given = self.store.meta("authority"), checksum(self.authority.address)
+        if sealed_by != given:
+            raise AuthorityChanged(sealed_by=sealed_by, given=given)
         chain_id = self.store.meta("chain_id")
         if chain_id != self.settings.chain_id:
             raise ValueError(f"the data directory holds chain {chain_id}, not {self.settings.chain_id}")

@@ -12,6 +12,7 @@ back to an older head (`Store.rewind`) only removes blocks and lookups.
 from __future__ import annotations
 
 import fcntl
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,13 +24,24 @@ from eth.abc import AtomicWriteBatchAPI
 from eth.db.atomic import AtomicDBWriteBatch, BaseAtomicDB
 
 from chain.node.trie import Trie
+from chain.refusals import Refusal
 
+# Raised with every change to what the records mean. 1 had no seals.
+FORMAT = 2
+TABLES = (b"state", b"headers", b"bodies", b"receipts", b"seals", b"numbers", b"transactions", b"meta")
 _MAP_BYTES = 1 << 32
-_TABLES = (b"state", b"headers", b"bodies", b"receipts", b"numbers", b"transactions", b"meta")
 
 
 class StoreInUse(RuntimeError):
     """Another process serves this data directory."""
+
+
+class StoreFormatUnknown(Refusal):
+    """The data directory was written by another version of the node, and cannot be read by this one."""
+
+
+class StoreDamaged(Refusal):
+    """A small record is not the one that was written."""
 
 
 class StateDB(BaseAtomicDB):
@@ -78,10 +90,15 @@ class Store:
         self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, sync=fsync)
         size = self._env.info()["map_size"]
         self._map_bytes = max(size, _MAP_BYTES)
-        self._tables = {name: self._env.open_db(name) for name in _TABLES}
+        self._tables = {name: self._env.open_db(name) for name in TABLES}
         self._reader = self._env.begin()
         self.state = StateDB(self)
         self._closed = False
+        try:
+            self._check_format(directory)
+        except BaseException:
+            self.close()
+            raise
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """What is on disk under `key`."""
@@ -99,13 +116,13 @@ class Store:
             yield key, value
 
     def meta(self, name: str) -> Any:
-        """A small JSON value, None if it was never written."""
+        """A small JSON value, None if it was never written; raises StoreDamaged."""
         value = self.get(b"meta", name.encode())
-        return None if value is None else orjson.loads(value)
+        return None if value is None else unpack_meta(name, value)
 
     def commit(self, writes: dict[bytes, dict[bytes, bytes]], meta: dict[str, Any]) -> None:
         """Write a block's tables, the waiting state and `meta`, all or nothing, and return when on disk."""
-        packed = {name.encode(): orjson.dumps(value) for name, value in meta.items()}
+        packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         tables = {**writes, b"state": self.state.pending, b"meta": packed}
         self._write(tables, {})
         self.state.pending.clear()
@@ -113,7 +130,7 @@ class Store:
     def rewind(self, removals: dict[bytes, list[bytes]], meta: dict[str, Any]) -> None:
         """Remove blocks and lookups above a new head; forget state that waits."""
         self.state.pending.clear()
-        packed = {name.encode(): orjson.dumps(value) for name, value in meta.items()}
+        packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         self._write({b"meta": packed}, removals)
 
     def close(self) -> None:
@@ -124,6 +141,12 @@ class Store:
         self._reader.abort()
         self._env.close()
         self._lock.close()
+
+    def _check_format(self, directory: Path) -> None:
+        if next(self.range(b"meta", b"", b"\xff"), None) is None:
+            self.commit({}, {"format": FORMAT})
+        else:
+            check_format(directory, self.get(b"meta", b"format"))
 
     def _write(self, tables: dict[bytes, dict[bytes, bytes]], removals: dict[bytes, list[bytes]]) -> None:
         while True:
@@ -144,6 +167,31 @@ class Store:
                 self._reader = self._env.begin()
         self._reader.abort()
         self._reader = self._env.begin()
+
+
+def pack_meta(name: str, value: Any) -> bytes:
+    """A small JSON value with its checksum, as no block commits to it."""
+    encoded = orjson.dumps(value)
+    return _checksum(name, encoded) + encoded
+
+
+def unpack_meta(name: str, packed: bytes) -> Any:
+    """The value again; raises StoreDamaged."""
+    encoded = packed[4:]
+    if packed[:4] != _checksum(name, encoded):
+        raise StoreDamaged(record=f"meta {name}")
+    return orjson.loads(encoded)
+
+
+def check_format(directory: Path, packed: bytes | None) -> None:
+    """Refuse a store whose format is another, or that says none; raises StoreFormatUnknown."""
+    found = 1 if packed is None else unpack_meta("format", packed)
+    if found != FORMAT:
+        raise StoreFormatUnknown(directory=str(directory), found=found, wanted=FORMAT)
+
+
+def _checksum(name: str, encoded: bytes) -> bytes:
+    return zlib.crc32(encoded, zlib.crc32(name.encode())).to_bytes(4, "big")
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from chain.node.accounts import TEST_BALANCE_WEI
 from chain.node.blocks import (
     Block,
+    assemble,
     decode_body,
     decode_header,
     decode_receipts,
     encode_body,
     encode_header,
     encode_receipts,
-    seal,
 )
 from chain.node.builder import build
 from chain.node.fork import NodeState, execution_context
@@ -124,7 +124,7 @@ def test_one_pass_gives_the_roots_of_py_evm(script: Any) -> None:
 
 
 def empty_block(state_root: bytes) -> Block:
-    return seal(0, b"\x00" * 32, 1, state_root)
+    return assemble(0, b"\x00" * 32, 1, state_root)
 
 
 def test_blocks_form_a_chain(tmp_path: Path) -> None:
