@@ -11,7 +11,7 @@ from typing import Final
 
 from api.stack.handle import StackHandle
 from chain.events import EventReader
-from registry.projection.digest import digests
+from registry.projection.digest import Snapshot
 from registry.projection.store import Projection, identity_of, open_engine
 from registry.refusals import ProjectionRefused
 
@@ -50,33 +50,18 @@ def rebuild_projection(stack: StackHandle, on_step: Callable[[str], None]) -> Re
     for _ in range(_ATTEMPTS):
         on_step("bringing the tables up to the chain")
         _catch_up(projection, reader, on_step)
-        before = _Snapshot.of(projection)
+        before = Snapshot.of(projection.engine)
         on_step("dropping the tables")
         with suppress(_MovedByAnother):
             _together(lambda: projection.rebuild(reader, _shown(on_step)))
         _catch_up(projection, reader, on_step)
-        after = _Snapshot.of(projection)
+        after = Snapshot.of(projection.engine)
         if before.block == after.block:
             break
-    changed = [name for name, digest in after.tables.items() if before.tables.get(name) != digest]
+    earlier = before.digests()
+    changed = [name for name, digest in after.digests().items() if earlier.get(name) != digest]
     events = sum(1 for _ in reader.read(reader.first_block, after.block))
     return Rebuilt(events, after.block, changed, time.monotonic() - started_s)
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """The tables' digests, and the block of which they tell."""
-
-    block: int
-    tables: dict[str, str]
-
-    @classmethod
-    def of(cls, projection: Projection) -> _Snapshot:
-        while True:
-            block = projection.block()
-            found = cls(block, digests(projection.engine))
-            if projection.block() == block:
-                return found
 
 
 class _MovedByAnother(Exception):

@@ -100,6 +100,7 @@ class Transactor:
         transaction = read_transaction(raw, self.deployment.chain_id)
         mined = self._receipt_of(transaction)
         if mined is None:
+            self._require_next(transaction)
             self._dry_run(transaction)
             outcome = self._deliver([transaction])[0]
         else:
@@ -239,6 +240,13 @@ class Transactor:
     def _receipt_of(self, transaction: SignedTransaction) -> Outcome | None:
         receipt = self.rpc.call("eth_getTransactionReceipt", transaction.tx_hash)
         return None if receipt is None else self._outcome(transaction, receipt)
+
+    def _require_next(self, transaction: SignedTransaction) -> None:
+        # One from the future would wait in the mempool, and whoever relays it with it, until the gap closes.
+        count = self.rpc.call("eth_getTransactionCount", transaction.sender, "pending")
+        expected = int(count, 16)
+        if transaction.nonce > expected:
+            raise TransactionRejected(nonce=transaction.nonce, expected_nonce=expected)
 
     def _dry_run(self, transaction: SignedTransaction, at: str = "latest") -> None:
         if transaction.to is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.audit.books import check_books
-from api.audit.engine import check_engine
+from api.audit.engine import check_engine, read_journal
 from api.audit.files import check_evidence
 from api.audit.points import check_points
 from api.audit.report import AuditReport
@@ -16,7 +16,7 @@ from api.stack.handle import StackHandle
 from chain.events import EventReader
 from chain.transactor import Transactor
 from registry.evidence import EvidenceStore
-from registry.projection.digest import digests, first_difference
+from registry.projection.digest import Snapshot
 from registry.projection.store import Projection, identity_of, open_engine
 
 
@@ -48,25 +48,33 @@ def audit(stores: AuditedStores, on_step: Callable[[str], None] = lambda _step: 
 
     The stored projection catches up with the chain, then a second one is built from the chain in memory, and
     the two must be equal in every row. Books, journal and evidence are checked against the second.
+
+    The market may go on meanwhile. The stored tables are read in one transaction; the journal is read after
+    them, so that it holds every epoch that they tell of; and the second projection then follows the chain as
+    far as the journal has.
     """
     report = AuditReport()
     reader = EventReader(stores.transactor.rpc, stores.transactor.deployment)
     on_step("read the chain")
     stores.projection.catch_up(reader)
-    block = stores.projection.block()
+    stored = Snapshot.of(stores.projection.engine)
     rebuilt = Projection(open_engine("sqlite://"), identity_of(stores.transactor.deployment))
-    report.count("events", rebuilt.catch_up(reader, to_block=block))
+    report.count("events", rebuilt.catch_up(reader, to_block=stored.block))
     on_step("projection")
-    report.count("tables", len(digests(rebuilt.engine)))
-    difference = first_difference(stores.projection.engine, rebuilt.engine)
+    report.count("tables", len(stored.rows))
+    difference = stored.first_difference(Snapshot.of(rebuilt.engine))
     report.require(difference is None, "projection", str(difference))
+    on_step("books")
     with rebuilt.session() as session:
-        on_step("books")
-        check_books(report, session, stores.transactor, block)
-        on_step("journal")
-        check_engine(report, session, stores.journal)
-        on_step("points")
-        check_points(report, session, stores.transactor, block, stores.points)
-        on_step("evidence")
+        check_books(report, session, stores.transactor, stored.block)
+        check_points(report, session, stores.transactor, stored.block, stores.points)
+    on_step("journal")
+    state = read_journal(report, rebuilt, stores.journal)
+    if state is not None:
+        rebuilt.catch_up(reader, to_block=state.chain_block)
+        with rebuilt.session() as session:
+            check_engine(report, session, state, stored.block)
+    on_step("evidence")
+    with rebuilt.session() as session:
         check_evidence(report, session, stores.evidence)
     return report

@@ -7,13 +7,15 @@ dropped and rebuilt, for the chain has it all.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Engine, create_engine, event, inspect, select, update
+from sqlalchemy import Engine, create_engine, event, func, inspect, select, update
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
@@ -28,6 +30,8 @@ from registry.projection.changes import Changes, table_of
 from registry.refusals import ProjectionRefused
 
 BLOCKS_A_STEP: Final = 200
+_SWITCH_S_MAX: Final = 10.0
+_TABLES_LOCK: Final = 0x_CA_4A_7  # any number that only this code uses
 
 Progress = Callable[[int, int], None]
 
@@ -157,31 +161,41 @@ class Projection:
                 place = (happened.block, happened.log_index)
                 if happened.block != block:
                     block = happened.block
-                    changes.append(
-                        tables.Block, {"block": block, "timestamp_utc": happened.timestamp_utc}
-                    )
+                    changes.append(tables.Block, {"block": block, "timestamp_utc": happened.timestamp_utc})
                 apply(changes, happened)
             changes.write()
         return True
 
     def _prepare(self) -> None:
-        if inspect(self.engine).has_table(str(tables.Cursor.__tablename__)):
-            with self.engine.connect() as connection:
-                row = _cursor(connection)
+        with self._alone() as connection:
+            known = inspect(connection).has_table(str(tables.Cursor.__tablename__))
+            row = _cursor(connection) if known else None
             if row is not None and row["identity"] != self._identity:
                 raise ProjectionRefused(
                     reason="another deployment", stored=row["identity"], expected=self._identity
                 )
-            if row is not None and row["layout"] == self._layout():
-                return
-        self._drop()
+            if row is None or row["layout"] != self._layout():
+                self._make(connection)
 
     def _drop(self) -> None:
+        with self._alone() as connection:
+            self._make(connection)
+
+    def _make(self, connection: Connection) -> None:
+        tables.Table.metadata.drop_all(connection)
+        tables.Table.metadata.create_all(connection)
+        fresh = {"id": 1, "identity": self._identity, "layout": self._layout(), "block": -1}
+        connection.execute(table_of(tables.Cursor).insert(), fresh)
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Give a transaction in which nobody else makes or drops tables."""
         with self.engine.begin() as connection:
-            tables.Table.metadata.drop_all(connection)
-            tables.Table.metadata.create_all(connection)
-            fresh = {"id": 1, "identity": self._identity, "layout": self._layout(), "block": -1}
-            connection.execute(table_of(tables.Cursor).insert(), fresh)
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins nothing for DDL
+            else:
+                connection.execute(select(func.pg_advisory_xact_lock(_TABLES_LOCK)))
+            yield connection
 
     def _layout(self) -> str:
         """Return a hash of the tables as this code would make them."""
@@ -201,9 +215,23 @@ def _cursor(connection: Connection) -> Any:
     return connection.execute(select(table_of(tables.Cursor))).mappings().first()
 
 
+def _write_ahead(cursor: Any) -> None:
+    # A new file's first connections switch it over together, and SQLite lets none of them wait for another.
+    until = time.monotonic() + _SWITCH_S_MAX
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA busy_timeout = 10000")  # first: the next ones may have to wait
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")  # a lost tail is read from the chain again
-    cursor.execute("PRAGMA busy_timeout = 10000")
     cursor.close()

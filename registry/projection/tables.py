@@ -261,9 +261,7 @@ class Project(Sourced, table=True):
 
     __tablename__ = "projects"
 
-    project: int = Field(
-        primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
-    )
+    project: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     developer: str = Field(sa_type=_ACCOUNT, index=True)
     document_hash: str = Field(sa_type=_HASH)
     request_id: str = Field(sa_type=_HASH)

@@ -63,6 +63,16 @@ def test_what_a_wallet_signed_is_relayed_once(transactor: Transactor, keyring: K
     transactor._forget_nonce(bank.address)  # this signer acted outside the transactor
 
 
+def test_a_transaction_from_the_future_is_refused_and_keeps_nobody_waiting(
+    transactor: Transactor, keyring: Keyring
+) -> None:
+    firm = keyring.signer(f"firm:{uuid4()}")
+    fields = transactor.prepare(firm.address, Call("Clearing", "requestExit"))
+    with pytest.raises(TransactionRejected) as refusal:
+        transactor.relay(firm.sign_transaction({**fields, "nonce": 7}))
+    assert refusal.value.facts == {"nonce": 7, "expected_nonce": 0}
+
+
 class FlakyRpc(ChainRpc):
     """Loses answers after the node has acted, and requests before it has."""
 
