@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import audit, keys, projection, replay, scenario, sign_in, up
+from api.cli import audit, chain, keys, projection, replay, scenario, sign_in, up
 
 app = typer.Typer(
     name="carat",
@@ -18,6 +18,10 @@ app.command("up")(up.up)
 app.command("audit")(audit.audit)
 app.command("keys")(keys.keys)
 app.command("sign-in")(sign_in.sign_in)
+
+_chain = typer.Typer(help="The embedded chain's record.", no_args_is_help=True)
+_chain.command("verify")(chain.verify)
+app.add_typer(_chain, name="chain")
 
 _projection = typer.Typer(help="The registry's tables.", no_args_is_help=True)
 _projection.command("rebuild")(projection.rebuild)

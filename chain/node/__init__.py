@@ -8,6 +8,7 @@ Who reads what
     builder, blocks, roots  one pass over the pool gives one block
     authority               the key that seals each block
     store, history          what is on disk, written in one LMDB transaction a block
+    reader, verify          the whole chain computed again, to find what was changed
     clock                   the time of the next block
     node                    the whole chain behind one object, without any network
     calls, logs, trace      what is asked without changing anything

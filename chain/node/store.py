@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import lmdb
 import orjson
@@ -44,10 +44,17 @@ class StoreDamaged(Refusal):
     """A small record is not the one that was written."""
 
 
+class Readable(Protocol):
+    """Tables that can be read."""
+
+    def get(self, table: bytes, key: bytes) -> bytes | None:
+        """What is stored under `key`."""
+
+
 class StateDB(BaseAtomicDB):
     """Trie nodes and code as py-evm reads and writes them; writes wait in memory for the block's commit."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Readable) -> None:
         self._store = store
         self.pending: dict[bytes, bytes] = {}
         self.trie = Trie(self)
