@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import audit, chain, keys, projection, replay, scenario, sign_in, up
+from api.cli import audit, chain, exchange, keys, projection, replay, scenario, sign_in, up
 
 app = typer.Typer(
     name="carat",
@@ -34,3 +34,7 @@ app.add_typer(_scenario, name="scenario")
 _replay = typer.Typer(help="Published years of real markets.", no_args_is_help=True)
 _replay.command("eu-ets")(replay.eu_ets)
 app.add_typer(_replay, name="replay")
+
+_exchange = typer.Typer(help="The matching engine.", no_args_is_help=True)
+_exchange.command("replay-lobster")(exchange.replay_lobster)
+app.add_typer(_exchange, name="exchange")
