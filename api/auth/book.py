@@ -1,4 +1,8 @@
-"""Which role an account has now: its kind in the ledger, else an operator's right on chain, else none."""
+"""Which role an account has now: its kind in the ledger, else an operator's right on chain, else none.
+
+Kinds are the registrar's to give; an operator's right is not. So an account of kind `regulator` or `bank` has
+that role only with the role of the AccessManager, like every operator.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from chain.transactor import Transactor
 from registry.projection.store import Projection
 from registry.projection.tables import Account
 
-# Operators need no account in the ledger: their right is a role of the AccessManager.
+# Operators need no account in the ledger, and one gives them nothing: their right is the AccessManager's.
 _OPERATORS: Final = (
     (ChainRole.REGULATOR, Role.REGULATOR),
     (ChainRole.REGISTRAR, Role.REGISTRAR),
@@ -23,7 +27,8 @@ _OPERATORS: Final = (
 )
 _REMEMBERED_S: Final = 30
 _REMEMBERED_MAX: Final = 4_096
-_KINDS: Final = frozenset(role.value for role in Role)
+_KINDS: Final = (Role.FIRM, Role.VERIFIER, Role.PERSON, Role.DEVELOPER, Role.PROVIDER, Role.TRADER)
+_ROLE_OF_KIND: Final = {role.value: role for role in _KINDS}
 
 
 class RoleBook:
@@ -38,8 +43,8 @@ class RoleBook:
         """Return the role of an account; raises ChainUnreachable."""
         with self._projection.session() as session:
             row = session.get(Account, account)
-            if row is not None and row.kind in _KINDS:
-                return Role(row.kind)
+            if row is not None and row.kind in _ROLE_OF_KIND:
+                return _ROLE_OF_KIND[row.kind]
         return self._operator_role(account, int(time.monotonic()) // _REMEMBERED_S)
 
     def _read_operator_role(self, account: str, _span: int) -> Role:
