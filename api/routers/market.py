@@ -6,10 +6,11 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Query, Response, status
+from sqlmodel import Session
 
 from api import queries
 from api.auth.roles import TRADERS, Role
-from api.dependencies import Principal, ServicesDep, require
+from api.dependencies import Principal, ServicesDep, SessionDep, require
 from api.fields import AddressPath, AddressQuery, AddressRequired, UnitPath, UnitQuery, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
@@ -20,11 +21,17 @@ from api.routing import new_router
 from api.schemas import acts, records
 from api.schemas import market as shapes
 from api.services import Services
+from chain.refusals import Refusal
 from exchange.client import cancel_order, list_instrument, place_order, request_withdrawal
 from exchange.refusals import OrderUnknown, WithdrawalUnknown
 from registry.projection import tables
 
 router = new_router("market")
+
+
+class AccountFrozen(Refusal):
+    """The regulator has frozen this account: it may cancel its orders, and neither order nor withdraw."""
+
 
 Trader = Annotated[Principal, require(*TRADERS)]
 Regulator = Annotated[Principal, require(Role.REGULATOR)]
@@ -136,7 +143,7 @@ def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.O
         **refusals(
             {
                 404: "UnknownInstrument.",
-                409: "InsufficientCash, InsufficientUnits, FokUnfillable, OrderIdReused.",
+                409: "AccountFrozen, InsufficientCash, InsufficientUnits, FokUnfillable, OrderIdReused.",
                 413: "RequestTooLarge.",
                 422: "WrongTick, WrongLot, PriceOutOfRange, QuantityOutOfRange, PriceMissing.",
                 503: "ExchangeUnreachable: send the same again.",
@@ -146,10 +153,17 @@ def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.O
     },
 )
 def put_order(
-    order_id: UUID, body: shapes.OrderBody, services: ServicesDep, trader: Trader, response: Response
+    order_id: UUID,
+    body: shapes.OrderBody,
+    services: ServicesDep,
+    session: SessionDep,
+    trader: Trader,
+    response: Response,
 ) -> shapes.Order:
     """Place an order once, however often this is sent. It is answered after it is durable and matched."""
     before = _own_order(services, order_id, trader.address)
+    if before is None:
+        _require_not_frozen(session, trader.address)
     # The engine is asked in any case: it knows whether the same id says the same order.
     services.exchange.do(
         place_order(
@@ -170,6 +184,12 @@ def delete_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shape
     """Take what is left of an own order out of the book. A second cancel answers what the first did."""
     services.exchange.do(cancel_order(order_id, trader.address))
     return shapes.Order.model_validate(services.exchange.order(order_id))
+
+
+def _require_not_frozen(session: Session, account: str) -> None:
+    row = session.get(tables.Account, account)
+    if row is not None and row.frozen:
+        raise AccountFrozen(account=account, block=row.block, since_utc=row.timestamp_utc)
 
 
 def _own_order(services: Services, order_id: UUID, account: str) -> shapes.Order | None:
@@ -233,7 +253,7 @@ def get_withdrawal(withdrawal_id: UUID, services: ServicesDep, trader: Trader) -
     responses={
         **refusals(
             {
-                409: "InsufficientCash, InsufficientUnits, WithdrawalIdReused.",
+                409: "AccountFrozen, InsufficientCash, InsufficientUnits, WithdrawalIdReused.",
                 413: "RequestTooLarge.",
                 422: "AmountOutOfRange, RequestMalformed.",
                 503: "ExchangeUnreachable: send the same again.",
@@ -246,11 +266,14 @@ def put_withdrawal(
     withdrawal_id: UUID,
     body: shapes.WithdrawalBody,
     services: ServicesDep,
+    session: SessionDep,
     trader: Trader,
     response: Response,
 ) -> shapes.Withdrawal:
     """Take an amount out of trading, once. It is paid out on chain when the epochs behind it are settled."""
     before = _own_withdrawal(services, withdrawal_id, trader.address)
+    if before is None:
+        _require_not_frozen(session, trader.address)
     services.exchange.do(request_withdrawal(withdrawal_id, trader.address, body.asset, body.amount))
     if before is not None:
         response.status_code = status.HTTP_200_OK
