@@ -20,6 +20,7 @@ import time
 from typing import Final
 
 _GRACE_S: Final = 5.0
+_OWNER_ALONE: Final = 0o077  # whatever a program writes, no other local user reads it
 
 
 def _end_with(pipe: int, go: threading.Event) -> None:
@@ -32,6 +33,7 @@ def _end_with(pipe: int, go: threading.Event) -> None:
 
 def main() -> None:
     """Run the module that the arguments name as the main program."""
+    os.umask(_OWNER_ALONE)
     pipe = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

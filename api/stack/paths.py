@@ -4,9 +4,10 @@ keys.json           the seed of all keys, encrypted
 passphrase          what opens it, only if the operator gave none
 deployment.json     where the contracts are
 chain/              the node's store
-evidence/           content-addressed files
+evidence/           content-addressed files, and who stored them (custody.sqlite)
 exchange/           the journal
 points.sqlite       providers' batches of green acts and closed points epochs
+sign-in.sqlite      used sign-in nonces, until they expire
 projection.sqlite   the registry's tables: may be dropped and rebuilt
 stack.json          addresses and pids of the processes
 seed.json           that the market was seeded
@@ -102,9 +103,10 @@ class DataDirectory:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a small file, whole or not at all."""
+    """Write a small file, whole or not at all, for its owner alone."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(document, file, indent=2, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())

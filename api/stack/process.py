@@ -78,10 +78,10 @@ class Process:
 
     def prepare(self) -> None:
         """Start it as far as reading its program; it waits for `go` then."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES_MAX:
             self.log.replace(self.log.with_suffix(".old.log"))
-        with self.log.open("ab") as out:
+        with open(self.log, "ab", opener=_for_its_owner) as out:
             self._log_start = out.tell()
             self._child = subprocess.Popen(  # noqa: S603 - our own modules, no shell
                 [sys.executable, "-u", "-m", "api.stack.child", self.program.module, *self.program.args],
@@ -150,3 +150,7 @@ class Process:
         lines = self.log.read_bytes()[self._log_start :].decode(errors="replace").strip().splitlines()
         said = lines[-1].strip()[:300] if lines else ""
         return ProcessFailed(process=self.program.name, **facts, log=str(self.log), said=said)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
