@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from api.fields import INT63_MAX, Fen, Schema, Tonnes, UnitCode, example
 from api.schemas.acts import Asset
 from chain.refusals import Refusal
 from exchange.messages import TradeMessage
 
+
+def _fit(amount: object) -> object:
+    # A JSON reader gives whole numbers of more than 64 bits as floats; none of them gets further than this.
+    return min(amount, INT63_MAX) if isinstance(amount, int | float) else amount
+
+
+Amount = Annotated[int, BeforeValidator(_fit)]
+"""A sum that the exchange tells: a larger one is shown as 2^63 - 1, as in the registry's tables."""
 OrderKind = Literal["limit", "market", "ioc", "fok"]
 Side = Literal["buy", "sell"]
 TradeState = Literal["executed", "committed", "settled"]
@@ -53,7 +61,7 @@ class Level(Lenient):
     """One price of a book's side."""
 
     price_fen: int
-    quantity_t: int
+    quantity_t: Amount
     orders: int
 
 
@@ -158,14 +166,14 @@ class Order(Lenient):
     """Why, when it was."""
     remaining_t: int
     filled_t: int
-    filled_fen: int
+    filled_fen: Amount
 
 
 class AssetBalance(Lenient):
     """Fen of cash, or tonnes of a unit."""
 
-    available: int
-    reserved: int
+    available: Amount
+    reserved: Amount
 
 
 class Withdrawal(Lenient):
@@ -174,7 +182,7 @@ class Withdrawal(Lenient):
     withdrawal_id: str
     account: str
     asset: str
-    amount: int
+    amount: Amount
     at_us: int
     after_epoch: int
     released: bool
@@ -215,6 +223,6 @@ class StreamMessage(Lenient):
     type: Literal["snapshot", "change"]
     unit: str
     sequence: int
-    bids: list[tuple[int, int]]
-    asks: list[tuple[int, int]]
+    bids: list[tuple[int, Amount]]
+    asks: list[tuple[int, Amount]]
     trades: list[TapeTrade]

@@ -6,6 +6,7 @@ For the audit, which holds these sums against what the contracts and the exchang
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -18,6 +19,8 @@ from registry.projection.tables import (
     TradingBalance,
     Unit,
 )
+
+_HALF: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,8 @@ def unit_totals(session: Session, clearing: str) -> list[UnitTotal]:
     """Return the totals of every unit, in order of its name; `clearing` is the contract's address."""
     held = _sums(session, clearing, inside=False)
     in_clearing = _sums(session, clearing, inside=True)
-    amount = func.sum(TradingBalance.amount)
-    query = select(TradingBalance.asset, amount).group_by(TradingBalance.asset)
-    trading = {asset: int(total) for asset, total in session.exec(query)}
+    query = select(TradingBalance.asset, *_sum(TradingBalance.amount)).group_by(TradingBalance.asset)
+    trading = {asset: _whole(*halves) for asset, *halves in session.exec(query)}
     return [
         UnitTotal(
             unit=unit.unit,
@@ -85,16 +87,16 @@ def unit_totals(session: Session, clearing: str) -> list[UnitTotal]:
 
 def cash_total(session: Session, clearing: str) -> CashTotal:
     """Return the totals of the cash; `clearing` is the contract's address."""
-    movements = select(CashMovement.kind, func.sum(CashMovement.amount_fen)).group_by(CashMovement.kind)
-    moved = {kind: int(total) for kind, total in session.exec(movements)}
+    movements = select(CashMovement.kind, *_sum(CashMovement.amount_fen)).group_by(CashMovement.kind)
+    moved = {kind: _whole(*halves) for kind, *halves in session.exec(movements)}
     holdings = {row.account: row.amount_fen for row in session.exec(select(CashHolding))}
     in_clearing = holdings.pop(clearing, 0)
-    balances = select(func.sum(TradingBalance.amount)).where(col(TradingBalance.asset) == CASH)
+    balances = select(*_sum(TradingBalance.amount)).where(col(TradingBalance.asset) == CASH)
     return CashTotal(
         minted_fen=moved.get("minted", 0),
         redeemed_fen=moved.get("redeemed", 0),
         held_fen=sum(holdings.values()),
-        trading_fen=int(session.exec(balances).one() or 0),
+        trading_fen=_whole(*session.exec(balances).one()),
         clearing_fen=in_clearing,
     )
 
@@ -102,5 +104,14 @@ def cash_total(session: Session, clearing: str) -> CashTotal:
 def _sums(session: Session, clearing: str, *, inside: bool) -> dict[str, int]:
     account = col(Holding.account)
     which = account == clearing if inside else account != clearing
-    query = select(Holding.unit, func.sum(Holding.quantity_t)).where(which).group_by(Holding.unit)
-    return {unit: int(total) for unit, total in session.exec(query)}
+    query = select(Holding.unit, *_sum(Holding.quantity_t)).where(which).group_by(Holding.unit)
+    return {unit: _whole(*halves) for unit, *halves in session.exec(query)}
+
+
+def _sum(column: Any) -> tuple[Any, Any]:
+    """Return a column's sum in two halves: SQLite refuses a sum of more than 64 bits."""
+    return func.sum(column // _HALF), func.sum(column % _HALF)
+
+
+def _whole(high: int | None, low: int | None) -> int:
+    return int(high or 0) * _HALF + int(low or 0)
