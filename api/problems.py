@@ -59,6 +59,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "AccessManagedUnauthorized": 403,
     "NotYours": 403,
     "RoleForbidden": 403,
+    "VerifierConflicted": 403,
+    "VerifierUnaccredited": 403,
     # nothing of that name
     "EpochUnknown": 404,
     "EvidenceMissing": 404,

@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.auth.roles import NotYours
+from api.custody import Custody, EvidenceMismatch
 from api.schemas.acts import FileReport
 from chain.abi import Call
-from chain.refusals import Refusal
 from registry import acts
 from registry.documents import canonical
-from registry.evidence import EvidenceStore
-from registry.manifest import Bundle, EvidenceFile, Manifest
+from registry.manifest import Manifest
 from registry.mrv.report import EmissionReport
-
-
-class EvidenceMismatch(Refusal):
-    """The report, its manifest and the uploaded files do not belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +29,10 @@ class Filing:
             report_id, report.period, self.manifest.root, report.document_hash(), report.reported_t
         )
 
-    def store(self, evidence: EvidenceStore) -> None:
-        """Keep document and manifest durably; raises like `store_bundle`."""
-        store_bundle(evidence, self.manifest)
-        evidence.put(self.report.content())
-
-
-def store_bundle(evidence: EvidenceStore, manifest: Manifest) -> None:
-    """Keep the manifest of files that were uploaded before.
-
-    Raises
-    ------
-    EvidenceMissing :
-        A file of the manifest was not uploaded.
-    EvidenceMismatch :
-        An uploaded file has another size than the manifest says.
-    """
-    files = tuple(
-        EvidenceFile(entry.name, entry.media_type, evidence.get(entry.sha256)) for entry in manifest.entries
-    )
-    if Manifest.of(files, manifest.salt).root != manifest.root:
-        raise EvidenceMismatch(field="size", manifest="0x" + manifest.root.hex())
-    evidence.put_bundle(Bundle(files, manifest.salt))
+    def store(self, custody: Custody) -> None:
+        """Keep document and manifest durably for the entity; raises like `Custody.put_manifest`."""
+        custody.put_manifest(self.report.entity, self.manifest)
+        custody.put(self.report.entity, self.report.content())
 
 
 def read_filing(body: FileReport, entity: str) -> Filing:

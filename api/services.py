@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from api.auth.book import RoleBook
 from api.auth.nonces import Nonces
 from api.auth.sign_in import SignIn
 from api.auth.tokens import Tokens
+from api.custody import Custody
 from api.indexer import Indexer
 from api.relay import Relay
 from api.settings import Settings
+from api.streams import Streams
 from chain.deployment import Deployment
 from chain.events import EventReader
 from chain.keys import Keyring
@@ -38,9 +39,10 @@ class Services:
     sign_in: SignIn
     roles: RoleBook
     evidence: EvidenceStore
+    custody: Custody
     intake: PointsIntake
     exchange: ExchangeClient
-    streams: asyncio.Semaphore
+    streams: Streams
 
     def head_block(self) -> int:
         """Return the number of the chain's newest block; raises ChainUnreachable."""
@@ -51,6 +53,8 @@ class Services:
         self.indexer.stop()
         self.exchange.close()
         self.projection.engine.dispose()
+        self.custody.close()
+        self.sign_in.nonces.close()
 
     def exchange_answers(self) -> bool:
         """Say whether the exchange is there."""
@@ -91,9 +95,15 @@ def build_services(settings: Settings) -> Services:
         domain=settings.domain,
         uri=settings.public_url,
         chain_id=deployment.chain_id,
-        nonces=Nonces(keyring.secret("nonce"), settings.nonce_ttl_s, settings.nonces_max),
+        nonces=Nonces(
+            keyring.secret("nonce"),
+            settings.nonce_ttl_s,
+            settings.nonces_max,
+            open_engine(settings.sign_in_url),
+        ),
         tokens=Tokens(keyring.secret("token"), settings.domain, settings.token_ttl_s),
     )
+    evidence = EvidenceStore(settings.evidence_dir)
     return Services(
         settings=settings,
         transactor=transactor,
@@ -102,12 +112,13 @@ def build_services(settings: Settings) -> Services:
         relay=Relay(transactor, indexer, settings.chain_patience_s),
         sign_in=sign_in,
         roles=RoleBook(projection, transactor),
-        evidence=EvidenceStore(settings.evidence_dir),
+        evidence=evidence,
+        custody=Custody(evidence, settings.evidence_dir),
         intake=PointsIntake(
             open_engine(settings.points_url), Domain(deployment.chain_id, deployment.addresses["MicroCarat"])
         ),
         exchange=ExchangeClient(
             settings.exchange_url, keyring.secret("exchange-gateway").hex(), settings.exchange_timeout_s
         ),
-        streams=asyncio.Semaphore(settings.streams_max),
+        streams=Streams(settings.streams_max, settings.streams_per_client_max),
     )

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     indexer_interval_s: float = Field(default=0.25, gt=0, le=60)
     retry_after_s: int = Field(default=5, ge=1, le=3_600)
     streams_max: int = Field(default=500, ge=1, le=100_000)
+    streams_per_client_max: int = Field(default=20, ge=1, le=100_000)
     cors_origins: tuple[str, ...] = ()
 
     @property
@@ -50,6 +51,11 @@ class Settings(BaseSettings):
     def points_url(self) -> str:
         """The SQL database of green acts: they are on no chain, so it is kept apart from the projection."""
         return f"sqlite:///{self.data_dir / 'points.sqlite'}"
+
+    @property
+    def sign_in_url(self) -> str:
+        """The SQL database of used sign-in nonces, which all workers share."""
+        return f"sqlite:///{self.data_dir / 'sign-in.sqlite'}"
 
     @property
     def keyring_path(self) -> Path:

@@ -1,7 +1,8 @@
 """Sign-in nonces: each good once, for a few minutes.
 
-A nonce carries its own expiry and a MAC, so that giving one out keeps nothing in memory and a flood of
-requests cannot push out anybody's nonce. Only nonces that were used are remembered, until they expire.
+A nonce carries its own expiry and a MAC, so that giving one out keeps nothing and a flood of requests cannot
+push out anybody's nonce. Only nonces that were used are remembered, until they expire: in a database, for the
+MAC's secret outlives a process, and its workers share it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ import hashlib
 import hmac
 import secrets
 import threading
-from typing import Final
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import BigInteger, Engine, MetaData, String, delete, event, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, SQLModel, col
 
 from chain.refusals import Refusal
+from registry.projection.store import open_engine
 
 _RANDOM_HEX: Final = 16
 _EXPIRY_HEX: Final = 10
@@ -27,15 +33,46 @@ class SignInBusy(Refusal):
     """Too many sign-ins at once; try again shortly."""
 
 
-class Nonces:
-    """Gives nonces out and takes each back once; safe to share between threads."""
+class Table(SQLModel):
+    """The root of the sign-in's tables, with a catalogue of their own."""
 
-    def __init__(self, secret: bytes, ttl_s: int, used_max: int) -> None:
+    metadata: ClassVar[MetaData] = MetaData()
+
+
+class UsedRow(Table, table=True):
+    """A nonce that was used, until it expires."""
+
+    __tablename__ = "used_nonces"
+
+    nonce: str = Field(primary_key=True, sa_type=String(128))
+    expires_utc: int = Field(sa_type=BigInteger, index=True)
+
+
+class Nonces:
+    """Gives nonces out and takes each back once, whichever worker is asked; safe to share between threads.
+
+    Parameters
+    ----------
+    used_max :
+        How many used nonces are remembered.
+    engine :
+        A database (`registry.projection.store.open_engine`) that the workers of one service share, and that
+        outlives them; None for one in memory.
+    """
+
+    def __init__(self, secret: bytes, ttl_s: int, used_max: int, engine: Engine | None = None) -> None:
         self._secret = secret
         self._ttl_s = ttl_s
         self._used_max = used_max
-        self._used: dict[str, int] = {}  # nonce -> expiry
+        self._engine = engine or open_engine("sqlite://")
         self._lock = threading.Lock()
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _flush_every_commit)
+        Table.metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._engine.dispose()
 
     def give(self, now_utc: int) -> tuple[str, int]:
         """Return a fresh nonce and the last second at which it is good."""
@@ -60,14 +97,23 @@ class Nonces:
         expires_utc = int(body[_RANDOM_HEX:], 16)
         if now_utc > expires_utc:
             raise SignInRefused(reason="the nonce has expired", expired_utc=expires_utc, now_utc=now_utc)
-        with self._lock:
-            if nonce in self._used:
-                raise SignInRefused(reason="the nonce was used before")
-            if len(self._used) >= self._used_max:
-                self._used = {each: until for each, until in self._used.items() if until >= now_utc}
-            if len(self._used) >= self._used_max:
-                raise SignInBusy(nonces_max=self._used_max)
-            self._used[nonce] = expires_utc
+        try:
+            with self._lock, self._engine.begin() as connection:
+                # A write comes first: from here on other workers wait.
+                connection.execute(delete(UsedRow).where(col(UsedRow.expires_utc) < now_utc))
+                connection.execute(insert(UsedRow), {"nonce": nonce, "expires_utc": expires_utc})
+                used = connection.execute(select(func.count()).select_from(UsedRow)).scalar_one()
+                if used > self._used_max:
+                    raise SignInBusy(nonces_max=self._used_max)
+        except IntegrityError:
+            raise SignInRefused(reason="the nonce was used before") from None
 
     def _mac(self, body: str) -> str:
         return hmac.new(self._secret, b"nonce:" + body.encode(), hashlib.sha256).hexdigest()[:_MAC_HEX]
+
+
+def _flush_every_commit(connection: Any, _record: Any) -> None:
+    """Keep a used nonce used over a power cut."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from api.custody import Custody
 from chain.events import ChainEvent, EventReader
 from chain.keys import Keyring, Signer
 from chain.refusals import Refusal
@@ -40,6 +41,7 @@ class Market:
     transactor: Transactor
     exchange: ExchangeClient
     evidence: EvidenceStore
+    custody: Custody
     on_progress: Callable[[str, int], None] = lambda _what, _done: None
     transactions: int = field(default=0, init=False)
 

@@ -36,13 +36,13 @@ def offset_unit(period: int) -> UnitId:
 def report_and_verify(market: Market, plan: CyclePlan) -> None:
     """File every report, let the verifier check and sign each, and bring the statements."""
     reporting = [firm for firm in plan.firms if firm.verified_t is not None]
-    bundles = [_bundle(market, plan.period, firm) for firm in reporting]
-    manifests = market.evidence.put_bundles(bundles)
+    bundles = [(market.address(firm.label), _bundle(market, plan.period, firm)) for firm in reporting]
+    manifests = market.custody.put_bundles(bundles)
     reports = [
         _report(market, plan.period, firm, manifest)
         for firm, manifest in zip(reporting, manifests, strict=True)
     ]
-    market.evidence.put_many([report.content() for report in reports])
+    market.custody.put_many([(report.entity, report.content()) for report in reports])
     filings = [
         (market.signer(firm.label), _filing(market, plan.period, firm, report))
         for firm, report in zip(reporting, reports, strict=True)
@@ -60,7 +60,7 @@ def report_and_verify(market: Market, plan: CyclePlan) -> None:
 def register_project(market: Market) -> None:
     """Register the project whose reductions the firms surrender as offsets."""
     document = canonical({"name": "Reductions of the scenario", "method": "BE - PE - LE"})
-    market.evidence.put(document)
+    market.custody.put(market.address(DEVELOPER), document)
     call = acts.register_project(
         PROJECT, market.address(DEVELOPER), sha256(document), market.id_of("project", PROJECT)
     )
@@ -78,10 +78,10 @@ def issue_offsets(market: Market, plan: CyclePlan) -> None:
         "leakage_t": leakage_t,
     }
     document = canonical({"period": plan.period, **measured})
-    market.evidence.put(document)
+    market.custody.put(market.address(DEVELOPER), document)
     salt = bundle_salt(market.keyring.secret("evidence"), f"{market.run}/reductions/{plan.period}")
     file = EvidenceFile("monitoring.json", "application/json", document)
-    manifest = market.evidence.put_bundle(Bundle((file,), salt))
+    (manifest,) = market.custody.put_bundles([(market.address(DEVELOPER), Bundle((file,), salt))])
     statement = ReductionStatement(
         statement_id=request_id(market.id_of("reductions", plan.period)),
         project=PROJECT,

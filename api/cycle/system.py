@@ -6,18 +6,18 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from api.audit.report import AuditReport
 from api.audit.run import audit, stores_of
+from api.custody import Custody
 from api.cycle.market import Market
 from api.cycle.plan import CyclePlan
 from api.stack.stack import Stack
 from chain.refusals import Refusal
 from chain.transactor import with_patience
-from registry.evidence import EvidenceStore
 from registry.projection.store import Projection
 
 _PATIENCE_S = 60.0
@@ -95,13 +95,15 @@ def fresh_system(
                 on_step=on_step,
             ) as stack,
             stack.exchange_client() as exchange,
+            closing(Custody(stack.evidence(), stack.data.evidence)) as custody,
         ):
             market = Market(
                 run=run,
                 keyring=stack.keyring,
                 transactor=stack.transactor(),
                 exchange=exchange,
-                evidence=EvidenceStore(stack.data.evidence),
+                evidence=stack.evidence(),
+                custody=custody,
                 on_progress=on_progress,
             )
             yield FreshSystem(stack, market, started_s)

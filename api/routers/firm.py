@@ -9,13 +9,14 @@ from fastapi import Body, Response, status
 
 from api import queries
 from api.auth.roles import Role
+from api.custody import EvidenceMismatch
 from api.dependencies import Principal, ServicesDep, require
 from api.fields import HashPath, Schema, Sha256Path, example, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
 from api.problems import refusals
 from api.relay import UnsignedTransaction
-from api.reports import EvidenceMismatch, read_filing, store_bundle
+from api.reports import read_filing
 from api.routing import new_router
 from api.schemas import records
 from api.schemas.acts import (
@@ -30,7 +31,6 @@ from registry.documents import canonical
 from registry.documents import sha256 as sha256_of
 from registry.manifest import Manifest
 from registry.projection import tables
-from registry.refusals import EvidenceMissing
 
 router = new_router("firm")
 
@@ -77,23 +77,25 @@ class StoredBundle(Schema):
         **refusals(
             {409: "EvidenceAltered.", 413: "RequestTooLarge.", 422: "EvidenceMismatch: another hash."}
         ),
-        200: {"model": StoredFile, "description": "It was there already."},
+        200: {"model": StoredFile, "description": "Stored by this account before."},
     },
 )
 def put_evidence(
     sha256: Sha256Path,
     content: Annotated[bytes, Body(media_type="application/octet-stream")],
     services: ServicesDep,
-    _witness: Witness,
+    witness: Witness,
     response: Response,
 ) -> StoredFile:
-    """Store a file under its own hash, durably, before a report names it. At most 32 MiB."""
+    """Store a file under its own hash, durably, before a report names it. At most 32 MiB.
+
+    What another account has stored does not count, and nothing is said of it.
+    """
     found = sha256_of(content).hex()
     if found != sha256:
         raise EvidenceMismatch(field="sha256", named=sha256, found=found)
-    if services.evidence.has(sha256):
+    if not services.custody.put(witness.address, content):
         response.status_code = status.HTTP_200_OK
-    services.evidence.put(content)
     return StoredFile(sha256=found, size=len(content))
 
 
@@ -104,28 +106,26 @@ def put_evidence(
     responses={
         **refusals(
             {
-                404: "EvidenceMissing: a file was not uploaded.",
+                404: "EvidenceMissing: this account has not uploaded a file.",
                 409: "EvidenceAltered.",
                 413: "RequestTooLarge.",
                 422: "DocumentMalformed, EvidenceRefused, EvidenceMismatch.",
             }
         ),
-        200: {"model": StoredBundle, "description": "It was there already."},
+        200: {"model": StoredBundle, "description": "Stored by this account before."},
     },
 )
 def put_evidence_bundle(
-    root: HashPath, body: ManifestBody, services: ServicesDep, _witness: Witness, response: Response
+    root: HashPath, body: ManifestBody, services: ServicesDep, witness: Witness, response: Response
 ) -> StoredBundle:
-    """Bind uploaded files together under one root, which a statement may then name."""
+    """Bind own uploaded files together under one root, which a statement may then name."""
     manifest = Manifest.read(canonical(body.manifest))
     found = "0x" + manifest.root.hex()
     if found != root:
         raise EvidenceMismatch(field="root", named=root, found=found)
-    try:
-        services.evidence.manifest(manifest.root)
+    if services.custody.has_manifest(witness.address, manifest.root):
         response.status_code = status.HTTP_200_OK
-    except EvidenceMissing:
-        store_bundle(services.evidence, manifest)
+    services.custody.put_manifest(witness.address, manifest)
     return StoredBundle(root=found, files=len(manifest.entries))
 
 
@@ -143,7 +143,7 @@ def prepare_report(
         "File an emission report",
         records.ReportRecord,
         "VerificationAlreadyVerified",
-        {404: "EvidenceMissing: a file of the manifest was not uploaded."},
+        {404: "EvidenceMissing: the firm has not uploaded a file of the manifest."},
     ),
 )
 def put_report(
@@ -153,7 +153,7 @@ def put_report(
     filing = read_filing(body, firm.address)
     call = filing.call(report_id)
     services.relay.check(firm.address, call, body.signed_transaction)
-    filing.store(services.evidence)
+    filing.store(services.custody)
     document_hash = "0x" + filing.report.document_hash().hex()
     return Desk(services, firm.address, response).do(
         call,

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from api.schemas.market import StreamMessage
 from api.services import Services
+from api.streams import StreamsBusy
 from chain.refusals import Refusal
 from chain.units import UnitId
 from exchange.refusals import ExchangeUnreachable
@@ -26,25 +27,21 @@ async def stream_market(websocket: WebSocket, unit: str) -> None:
     """Send the book's snapshot, then its changes and trades, until one side leaves.
 
     Closes with 4404 for a unit that is not traded, with 1013 when the exchange is away or there are too
-    many listeners.
+    many listeners, of all or at this client's address.
     """
     services = websocket.app.state.services
     assert isinstance(services, Services)
     await websocket.accept()
+    host = "" if websocket.client is None else websocket.client.host
     try:
-        UnitId.parse(unit)
-        await asyncio.to_thread(services.exchange.book, unit, 1)
-    except ExchangeUnreachable:
-        await websocket.close(_TRY_LATER, "ExchangeUnreachable")
-        return
+        with services.streams.place(host):
+            UnitId.parse(unit)
+            await asyncio.to_thread(services.exchange.book, unit, 1)
+            await _pass_on(websocket, services, unit)
+    except (ExchangeUnreachable, StreamsBusy) as refusal:
+        await websocket.close(_TRY_LATER, refusal.code)
     except Refusal as refusal:
         await websocket.close(_UNKNOWN_UNIT, refusal.code)
-        return
-    if services.streams.locked():
-        await websocket.close(_TRY_LATER, "StreamsBusy")
-        return
-    async with services.streams:
-        await _pass_on(websocket, services, unit)
 
 
 async def _pass_on(websocket: WebSocket, services: Services, unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from sqlmodel import Session, col
 
 from api import queries
 from api.auth.roles import Role
-from api.dependencies import Principal, ServicesDep, SessionDep, require
+from api.custody import Custody
+from api.dependencies import NowDep, Principal, ServicesDep, SessionDep, require
 from api.fields import AddressPath, AddressQuery, HashPath, Schema, Sha256Path, YearQuery, request_text
+from api.inspection import VerifierConflicted, require_accredited, require_unconflicted
 from api.once import Desk
 from api.openapi import performs, prepares
 from api.paging import Page, PageDep
@@ -22,8 +25,11 @@ from api.routing import new_router
 from api.schemas import acts, records
 from api.services import Services
 from registry.documents import parse
+from registry.evidence import EvidenceStore
+from registry.manifest import Manifest
 from registry.mrv.statement import EmissionStatement, ReductionStatement
 from registry.projection import tables
+from registry.refusals import EvidenceMissing
 from registry.signing import Domain
 
 router = new_router("verifier")
@@ -32,7 +38,13 @@ Verifier = Annotated[Principal, require(Role.VERIFIER)]
 Inspector = Annotated[Principal, require(Role.VERIFIER, Role.REGULATOR)]
 Reader = Annotated[Principal, require(Role.VERIFIER, Role.FIRM, Role.REGULATOR)]
 
-_READS: Final = refusals({404: "NotFound, EvidenceMissing.", 409: "EvidenceAltered."})
+_READS: Final = refusals(
+    {
+        403: "RoleForbidden, NotYours, VerifierUnaccredited, VerifierConflicted.",
+        404: "NotFound, EvidenceMissing.",
+        409: "EvidenceAltered.",
+    }
+)
 _FILE: Final[dict[int | str, dict[str, Any]]] = {
     **_READS,
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
@@ -81,14 +93,23 @@ def list_reports(
 
 @router.get("/reports/{entity}/{report}", summary="A report with its evidence's manifest", responses=_READS)
 def get_report(
-    entity: AddressPath, report: HashPath, services: ServicesDep, session: SessionDep, reader: Reader
+    entity: AddressPath,
+    report: HashPath,
+    services: ServicesDep,
+    session: SessionDep,
+    reader: Reader,
+    now: NowDep,
 ) -> ReportInFull:
-    """Show what was filed. The document and manifest are checked against the hashes on chain."""
-    record = _report(session, reader, entity, report)
+    """Show what was filed. The document and manifest are checked against the hashes on chain.
+
+    Only what the entity has stored itself is shown, whatever hashes its report names.
+    """
+    record = _report(session, reader, now, entity, report)
+    shown = _Shown.to(reader, services, entity)
     return ReportInFull(
         record=record,
-        document=parse(services.evidence.get(record.document_hash)),
-        manifest=parse(services.evidence.manifest(record.evidence_root).content()),
+        document=parse(shown.file(record.document_hash)),
+        manifest=parse(shown.manifest(record.evidence_root).content()),
     )
 
 
@@ -105,24 +126,33 @@ def get_evidence_file(
     services: ServicesDep,
     session: SessionDep,
     reader: Reader,
+    now: NowDep,
 ) -> Response:
     """Hand out one file, checked, to who may see the report."""
-    record = _report(session, reader, entity, report)
-    return _file_of(services, record.evidence_root, sha256)
+    record = _report(session, reader, now, entity, report)
+    return _file_of(_Shown.to(reader, services, entity), record.evidence_root, sha256)
 
 
-def _report(session: Session, reader: Principal, entity: str, report: str) -> records.ReportRecord:
+def _report(
+    session: Session, reader: Principal, now_utc: int, entity: str, report: str
+) -> records.ReportRecord:
     if reader.role is Role.FIRM:
         owner_scope(reader, entity)
+    if reader.role is Role.VERIFIER:
+        require_accredited(session, reader.address, now_utc)
+        require_unconflicted(session, reader.address, entity)
     return queries.get_or_refuse(
         session, tables.Report, records.ReportRecord, entity=entity, report_id=report
     )
 
 
 @router.get("/evidence-bundles/{root}", summary="A bundle's manifest", responses=_READS)
-def get_evidence_bundle(root: HashPath, services: ServicesDep, _inspector: Inspector) -> BundleManifest:
+def get_evidence_bundle(
+    root: HashPath, services: ServicesDep, session: SessionDep, inspector: Inspector, now: NowDep
+) -> BundleManifest:
     """Show what a bundle holds, checked against its root."""
-    return BundleManifest(manifest=parse(services.evidence.manifest(root).content()))
+    shown = _bundle(services, session, inspector, now, root)
+    return BundleManifest(manifest=parse(shown.manifest(root).content()))
 
 
 @router.get(
@@ -132,17 +162,63 @@ def get_evidence_bundle(root: HashPath, services: ServicesDep, _inspector: Inspe
     responses=_FILE,
 )
 def get_bundle_file(
-    root: HashPath, sha256: Sha256Path, services: ServicesDep, _inspector: Inspector
+    root: HashPath,
+    sha256: Sha256Path,
+    services: ServicesDep,
+    session: SessionDep,
+    inspector: Inspector,
+    now: NowDep,
 ) -> Response:
     """Hand out one file of a bundle, checked."""
-    return _file_of(services, root, sha256)
+    return _file_of(_bundle(services, session, inspector, now, root), root, sha256)
 
 
-def _file_of(services: Services, root: str, sha256: str) -> Response:
-    if all(entry.sha256 != sha256 for entry in services.evidence.manifest(root).entries):
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Evidence as one reader sees it: the regulator the whole store, others what `keeper` has stored."""
+
+    evidence: EvidenceStore
+    custody: Custody
+    keeper: str | None
+
+    @classmethod
+    def to(cls, reader: Principal, services: Services, keeper: str) -> _Shown:
+        """Return what is shown to the reader of one keeper's evidence."""
+        everything = reader.role is Role.REGULATOR
+        return cls(services.evidence, services.custody, None if everything else keeper)
+
+    def file(self, digest: str) -> bytes:
+        """Return a file, checked; raises EvidenceMissing, EvidenceAltered."""
+        return self.evidence.get(digest) if self.keeper is None else self.custody.file(self.keeper, digest)
+
+    def manifest(self, root: str) -> Manifest:
+        """Return a manifest, checked; raises EvidenceMissing, EvidenceAltered."""
+        if self.keeper is None:
+            return self.evidence.manifest(root)
+        return self.custody.manifest(self.keeper, root)
+
+
+def _bundle(services: Services, session: Session, reader: Principal, now_utc: int, root: str) -> _Shown:
+    """Return the bundle as stored by somebody whom the reader may judge."""
+    if reader.role is Role.REGULATOR:
+        return _Shown.to(reader, services, reader.address)
+    require_accredited(session, reader.address, now_utc)
+    conflict: VerifierConflicted | None = None
+    for keeper in services.custody.keepers(root):
+        try:
+            require_unconflicted(session, reader.address, keeper)
+        except VerifierConflicted as refusal:
+            conflict = refusal
+        else:
+            return _Shown.to(reader, services, keeper)
+    raise conflict or EvidenceMissing(root=root)
+
+
+def _file_of(shown: _Shown, root: str, sha256: str) -> Response:
+    if all(entry.sha256 != sha256 for entry in shown.manifest(root).entries):
         raise NotFound(what="evidence", sha256=sha256, root=root)
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-    return Response(services.evidence.get(sha256), media_type="application/octet-stream", headers=headers)
+    return Response(shown.file(sha256), media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/statements", summary="Accepted statements on emissions", responses=refusals())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
+from api.custody import Custody
 from api.cycle.market import Market
 from api.seed import people, registry, trading
 from api.stack.handle import StackHandle
@@ -22,8 +24,10 @@ def seed_market(stack: StackHandle, on_step: Callable[[str], None]) -> None:
     """
     if read_json(stack.data.seed).get("done"):
         return
-    with stack.exchange_client() as exchange:
-        market = Market("seed", stack.keyring, stack.transactor(), exchange, stack.evidence())
+    evidence = stack.evidence()
+    custody = Custody(evidence, stack.data.evidence)
+    with stack.exchange_client() as exchange, closing(custody):
+        market = Market("seed", stack.keyring, stack.transactor(), exchange, evidence, custody)
         founded_utc = registry.founded_utc(market)
         period = datetime.fromtimestamp(founded_utc, UTC).year
         on_step("opening accounts")

@@ -91,9 +91,10 @@ def report_and_verify(market: Market, period: int) -> None:
         EvidenceFile("coal.csv", "text/csv", b"month,coal_t,lab\n01-12,14200,0.5940 tC/t\n"),
         EvidenceFile("meters.csv", "text/csv", b"month,mwh\n01-12,9800\n"),
     )
-    manifest = market.evidence.put_bundle(Bundle(files, _salt(market, f"report/{period}")))
+    bundle = Bundle(files, _salt(market, f"report/{period}"))
+    (manifest,) = market.custody.put_bundles([(firm.address, bundle)])
     report = EmissionReport.of(firm.address, period, lines, manifest.root)
-    market.evidence.put(report.content())
+    market.custody.put(firm.address, report.content())
     report_id = request_id(market.id_of("report", period))
     filed: dict[str, Any] = {
         "reportId": "0x" + report_id.hex(),
@@ -130,9 +131,10 @@ def issue_offsets(market: Market, period: int) -> None:
     design: dict[str, Fact] = {"project": PROJECT, "name": "青林造林 Qinglin afforestation"}
     monitoring: dict[str, Fact] = {"project": PROJECT, "vintage": period, **_REDUCTIONS_T}
     for document in (design, monitoring):
-        market.evidence.put(canonical(document))
+        market.custody.put(developer.address, canonical(document))
     plots = EvidenceFile("plots.csv", "text/csv", b"plot,hectares,stems_per_ha\n1,410,1650\n2,380,1540\n")
-    manifest = market.evidence.put_bundle(Bundle((plots,), _salt(market, f"reductions/{period}")))
+    bundle = Bundle((plots,), _salt(market, f"reductions/{period}"))
+    (manifest,) = market.custody.put_bundles([(developer.address, bundle)])
     statement = ReductionStatement(
         statement_id=request_id(market.id_of("reductions", period)),
         project=PROJECT,
