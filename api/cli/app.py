@@ -37,4 +37,5 @@ app.add_typer(_replay, name="replay")
 
 _exchange = typer.Typer(help="The matching engine.", no_args_is_help=True)
 _exchange.command("replay-lobster")(exchange.replay_lobster)
+_exchange.command("verify")(exchange.verify)
 app.add_typer(_exchange, name="exchange")

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.options import Json
-from api.cli.output import print_json, results
+from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from api.cli.output import print_json, results, steps
 from api.cli.progress import story
+from api.cli.scenario import print_audit
 
 
 def replay_lobster(
@@ -38,6 +39,29 @@ def replay_lobster(
     else:
         _show_replay(result, orderbook)
     if result["mismatches"]:
+        raise typer.Exit(1)
+
+
+def verify(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None:
+    """Replay the exchange's whole journal and compare every epoch's tape root with the one on chain.
+
+    Exit code 1 when anything differs; the first difference is named.
+    """
+    started_s = time.monotonic()
+    with steps("reading the program") as on_step:
+        from api.audit.exchange import verify_exchange  # noqa: PLC0415
+        from api.stack.attach import attached  # noqa: PLC0415
+
+        with attached(data_dir, on_step) as stack:
+            report = verify_exchange(stack.transactor(), stack.data.journal, on_step)
+    result = report.as_json()
+    if as_json:
+        result["first_difference"] = next(iter(result["findings"]), None)
+        result["seconds"] = round(time.monotonic() - started_s, 3)
+        print_json(result)
+    else:
+        print_audit(result)
+    if not report.ok:
         raise typer.Exit(1)
 
 
