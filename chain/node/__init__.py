@@ -12,6 +12,7 @@ Who reads what
     clock                   the time of the next block
     node                    the whole chain behind one object, without any network
     calls, logs, trace      what is asked without changing anything
+    proofs                  the same, provable by a state root
     commit                  several requests, one block
     rpc/, server            JSON-RPC and HTTP
     process                 `start_node()` for tests

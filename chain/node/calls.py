@@ -17,6 +17,8 @@ from chain.node.transactions import DYNAMIC_FEE, AccessList, Transaction, needed
 CALL_GAS_LIMIT = 100_000_000
 CALL_SECONDS = 5.0
 _CALL_STIPEND = 2_300
+_ACCESS_LIST_ROUNDS = 3
+_PRECOMPILES = 0xFF
 
 
 def read_call(value: Any) -> Transaction:
@@ -54,14 +56,51 @@ def call(node: Node, transaction: Transaction, block: Block, deadline: float | N
     LimitExceeded :
         If it runs past `deadline` (of the monotonic clock), by default CALL_SECONDS from now.
     """
+    return _call(node, transaction, block, deadline, None)
+
+
+def find_access_list(node: Node, transaction: Transaction, block: Block) -> tuple[AccessList, Outcome]:
+    """What the transaction touches on top of `block`, and what it does when it names that beforehand.
+
+    Left out is what every transaction may touch for nothing: its sender, its receiver without slots, the
+    precompiles, the coinbase (EIP-2929, EIP-3651), and what only reverted calls have touched.
+    """
+    deadline = time.monotonic() + CALL_SECONDS
+    outcome = _call(node, transaction, block, deadline, touched := set[Any]())
+    for _ in range(_ACCESS_LIST_ROUNDS):
+        found = _list_of(touched, transaction)
+        if found == transaction.access_list:
+            break
+        transaction = replace(transaction, access_list=found)
+        touched.clear()
+        outcome = _call(node, transaction, block, deadline, touched)
+    return transaction.access_list, outcome
+
+
+def _list_of(touched: set[Any], transaction: Transaction) -> AccessList:
+    slots: dict[bytes, list[int]] = {}
+    for item in touched:
+        if isinstance(item, tuple):
+            slots.setdefault(item[0], []).append(item[1])
+        elif item not in (transaction.sender, transaction.to) and int.from_bytes(item, "big") > _PRECOMPILES:
+            slots.setdefault(item, [])
+    return tuple((address, tuple(sorted(slots[address]))) for address in sorted(slots))
+
+
+def _call(
+    node: Node, transaction: Transaction, block: Block, deadline: float | None, touched: set[Any] | None
+) -> Outcome:
     if transaction.gas < needed_gas(transaction):
         raise InvalidParams(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
     with node.calling(block) as state:
         state.deadline = time.monotonic() + CALL_SECONDS if deadline is None else deadline
         try:
-            return run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
+            outcome = run(state, replace(transaction, max_fee_per_gas=0, max_priority_fee_per_gas=0))
         except ExecutionTimeout:
             raise LimitExceeded(f"execution takes longer than {CALL_SECONDS:.0f} s") from None
+        if touched is not None:
+            touched |= state.world.touched()
+        return outcome
 
 
 def estimate_gas(node: Node, transaction: Transaction, block: Block) -> int:

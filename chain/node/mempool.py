@@ -32,6 +32,11 @@ class Mempool:
     def __len__(self) -> int:
         return len(self._by_hash)
 
+    @property
+    def queued(self) -> int:
+        """How many wait behind a gap."""
+        return self._queued_count
+
     def get(self, transaction_hash: bytes) -> Transaction | None:
         """A waiting transaction."""
         return self._by_hash.get(transaction_hash)

@@ -62,6 +62,32 @@ class Trie:
             node = self._follow(node[1])
         return b""
 
+    def proof(self, root: bytes, key: bytes) -> list[bytes]:
+        """The nodes from the root towards `key`, encoded: all that shows its value, or that it has none.
+
+        A node that is written within its parent is not listed again.
+        """
+        if root == BLANK_ROOT_HASH:
+            return []
+        path, at = nibbles(key), 0
+        node: Node | None = self._load(root)
+        found: list[bytes] = []
+        reference: Any = root
+        while node is not None:
+            if isinstance(reference, bytes):
+                found.append(encode(node))
+            if len(node) == 17:
+                reference = node[path[at]]
+                at += 1
+            else:
+                part, leaf = _unpack(node[0])
+                if leaf or path[at : at + len(part)] != part:
+                    break
+                at += len(part)
+                reference = node[1]
+            node = self._follow(reference)
+        return found
+
     def update(self, root: bytes, changes: Mapping[bytes, bytes]) -> bytes:
         """The root after `changes`; an empty value removes its key. New nodes are in the store then."""
         if not changes:

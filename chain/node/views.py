@@ -8,7 +8,7 @@ from eth.constants import BLANK_ROOT_HASH
 
 from chain.node.blocks import Block, Log, Receipt, encode_header
 from chain.node.formats import checksum, hex_bytes, hex_int, hex_word
-from chain.node.transactions import ACCESS_LIST, LEGACY, Transaction
+from chain.node.transactions import ACCESS_LIST, LEGACY, AccessList, Transaction
 
 _EMPTY_NONCE = "0x0000000000000000"
 
@@ -76,14 +76,19 @@ def transaction_json(transaction: Transaction, block: Block | None, index: int) 
     if transaction.type_id == LEGACY:
         return shown
     shown["yParity"] = shown["v"]
-    shown["accessList"] = [
-        {"address": checksum(address), "storageKeys": [hex_word(slot) for slot in slots]}
-        for address, slots in transaction.access_list
-    ]
+    shown["accessList"] = access_list_json(transaction.access_list)
     if transaction.type_id != ACCESS_LIST:
         shown["maxFeePerGas"] = hex_int(transaction.max_fee_per_gas)
         shown["maxPriorityFeePerGas"] = hex_int(transaction.max_priority_fee_per_gas)
     return shown
+
+
+def access_list_json(entries: AccessList) -> list[dict[str, Any]]:
+    """Addresses with the storage slots that are read or written there."""
+    return [
+        {"address": checksum(address), "storageKeys": [hex_word(slot) for slot in slots]}
+        for address, slots in entries
+    ]
 
 
 def receipt_json(block: Block, index: int) -> dict[str, Any]:

@@ -247,6 +247,10 @@ class World(AccountDatabaseAPI):
         """Note that the account was read."""
         self._mark_warm(address)
 
+    def touched(self) -> frozenset[Any]:
+        """Addresses, and pairs of address and slot, that the transaction has read or written so far."""
+        return frozenset(self._warm)
+
     def _mark_warm(self, key: Any) -> None:
         if key not in self._warm:
             self._warm.add(key)

@@ -21,7 +21,7 @@ from chain.node.errors import (
     RpcError,
 )
 from chain.node.node import Node
-from chain.node.rpc import carat, debug, eth, evm, net, polling
+from chain.node.rpc import carat, debug, eth, evm, net, polling, txpool
 from chain.node.rpc.sending import SENDING, Sent
 from chain.node.rpc.table import Method
 
@@ -41,6 +41,7 @@ class Dispatcher:
             **net.METHODS,
             **debug.METHODS,
             **carat.METHODS,
+            **txpool.METHODS,
             **polling.methods(node),
         }
         self._sending = {"eth_sendRawTransaction": SENDING["eth_sendRawTransaction"]}

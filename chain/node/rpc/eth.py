@@ -23,9 +23,10 @@ from chain.node.formats import (
 )
 from chain.node.logs import get_logs
 from chain.node.node import Node
+from chain.node.proofs import prove
 from chain.node.rpc.table import Method
 from chain.node.tags import existing_block, find_block
-from chain.node.views import block_json, receipt_json, receipts_json, transaction_json
+from chain.node.views import access_list_json, block_json, receipt_json, receipts_json, transaction_json
 
 _MAX_FEE_HISTORY = 1_024
 
@@ -80,6 +81,23 @@ def get_transaction_count(node: Node, params: list[Any]) -> str:
         return hex_int(node.pool.next_nonce(read_address(param(params, 0))))
     state, address = _account(node, params, 1)
     return hex_int(state.get_nonce(address))
+
+
+def get_proof(node: Node, params: list[Any]) -> dict[str, Any]:
+    """An account and some of its storage, with proofs."""
+    address = read_address(param(params, 0))
+    return prove(node, existing_block(node, param(params, 2, "latest")), address, param(params, 1))
+
+
+def create_access_list(node: Node, params: list[Any]) -> dict[str, Any]:
+    """What a transaction would touch, as an access list."""
+    transaction = calls.read_call(param(params, 0))
+    block = existing_block(node, param(params, 1, "latest"))
+    found, outcome = calls.find_access_list(node, transaction, block)
+    shown: dict[str, Any] = {"accessList": access_list_json(found), "gasUsed": hex_int(outcome.gas_used)}
+    if outcome.error is not None:
+        shown["error"] = failure(outcome).message
+    return shown
 
 
 def call(node: Node, params: list[Any]) -> str:
@@ -212,6 +230,8 @@ METHODS: dict[str, Method] = {
     "eth_getCode": get_code,
     "eth_getStorageAt": get_storage_at,
     "eth_getTransactionCount": get_transaction_count,
+    "eth_getProof": get_proof,
+    "eth_createAccessList": create_access_list,
     "eth_call": call,
     "eth_estimateGas": estimate_gas,
     "eth_getBlockByNumber": get_block_by_number,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chain.node import start_node
-from chain.node.rpc import carat, debug, eth, evm, net
+from chain.node.rpc import carat, debug, eth, evm, net, txpool
 from chain.node.rpc.sending import SENDING
 from tests.chain.node.local import LocalRpc
 from tests.chain.node.programs import ADDRESSES, COUNTER, hexed, init_code, signed
@@ -27,9 +27,8 @@ POLLING = [
     "eth_getFilterLogs",
     "eth_uninstallFilter",
 ]
-METHODS = sorted(
-    {*eth.METHODS, *net.METHODS, *debug.METHODS, *carat.METHODS, *evm.METHODS, *SENDING, *POLLING}
-)
+NAMESPACES = (carat, debug, eth, evm, net, txpool)
+METHODS = sorted({*SENDING, *POLLING}.union(*(namespace.METHODS for namespace in NAMESPACES)))
 
 hexes = st.one_of(
     st.integers(0, 2**70).map(hex),

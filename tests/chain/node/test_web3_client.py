@@ -26,8 +26,9 @@ def test_a_contract_is_deployed_called_and_refuses(w3: Web3) -> None:
     manager = w3.eth.wait_for_transaction_receipt(
         w3.eth.send_transaction({"from": admin, "data": "0x" + manager_abi.encode_constructor([admin]).hex()})
     )["contractAddress"]
+    code = cash_abi.encode_constructor([manager, other])  # no ledger: only a contract's account is looked up
     created = w3.eth.wait_for_transaction_receipt(
-        w3.eth.send_transaction({"from": admin, "data": "0x" + cash_abi.encode_constructor([manager]).hex()})
+        w3.eth.send_transaction({"from": admin, "data": "0x" + code.hex()})
     )
     cash = w3.eth.contract(address=created["contractAddress"], abi=ERC20)
     assert cash.functions.decimals().call() == 2
