@@ -3,7 +3,6 @@ pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ICarbonLedger} from "./interfaces/ICarbonLedger.sol";
 import {Once} from "./libraries/Once.sol";
@@ -11,11 +10,13 @@ import {UnitId} from "./libraries/UnitId.sol";
 
 /// @title CarbonLedger
 /// @notice Who owns which tonne. The registry's record is the final basis of ownership (最终依据).
-/// @dev For each unit id, always: issued == held + surrendered + cancelled, where held is the sum of all balances.
+/// @dev For each unit id, always: issued == held + surrendered + cancelled, where held is the sum of all balances, and
+///      issued < 2^63.
 ///      Units are whole tonnes of CO2e. Only open accounts hold units; a frozen account sends nothing (no transfer, no
 ///      surrender, no cancellation) and still receives, so that what is on its way home arrives.
 contract CarbonLedger is ICarbonLedger, ERC1155, AccessManaged, Once {
-    using SafeCast for uint256;
+    /// @dev Most tonnes of a unit ever issued; what holders, the projection and the API carry as 64-bit integers.
+    uint256 private constant MAX_ISSUED_T = uint256(uint64(type(int64).max));
 
     /// @dev One slot. `profile` is the first 30 bytes of the profile's hash: enough to tell a repetition from a change.
     struct Account {
@@ -69,12 +70,17 @@ contract CarbonLedger is ICarbonLedger, ERC1155, AccessManaged, Once {
     function issue(uint256 unitId, Issue[] calldata issues, bytes32 requestId) external restricted {
         if (!_once(requestId, keccak256(abi.encode(this.issue.selector, msg.sender, unitId, issues)))) return;
         if (!UnitId.isWellFormed(unitId)) revert LedgerUnknownUnit(unitId);
-        uint256 totalT = 0;
-        for (uint256 i = 0; i < issues.length; ++i) {
-            totalT += issues[i].quantityT;
-        }
         Supply storage supply = _supplies[unitId];
-        supply.issuedT = (supply.issuedT + totalT).toUint80();
+        uint256 issuedT = supply.issuedT;
+        for (uint256 i = 0; i < issues.length; ++i) {
+            uint256 quantityT = issues[i].quantityT;
+            // No overflow: issued <= max before each step.
+            if (quantityT > MAX_ISSUED_T - issuedT) {
+                revert LedgerSupplyExceeded(unitId, issuedT, quantityT, MAX_ISSUED_T);
+            }
+            issuedT += quantityT;
+        }
+        supply.issuedT = uint80(issuedT);
         for (uint256 i = 0; i < issues.length; ++i) {
             Issue memory given = issues[i];
             emit UnitsIssued(unitId, given.to, given.quantityT, requestId);

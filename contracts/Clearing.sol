@@ -15,10 +15,13 @@ import {Once} from "./libraries/Once.sol";
 
 /// @title Clearing
 /// @notice Trading accounts (tonnes and fen). Registry and exchange meet here and nowhere else.
-/// @dev Always: of each unit and of cash, the sum of all trading balances == what this contract holds (cash that was sent
-///      here by a plain transfer, without an id, belongs to nobody and comes on top). Between epochs nobody is below zero.
+/// @dev Always between epochs: of each unit and of cash, the sum of all trading balances == what this contract holds (both
+///      tokens refuse to leave anything here without an id), and nobody is below zero.
 ///      Inside a half-applied epoch a balance may be below zero for a while, because a later chunk brings the other
 ///      leg: nothing leaves then, and the last chunk is refused unless everyone is back at zero or above.
+///
+///      Taking a chunk back restores exactly what was before it, the sums included. So, whoever took back how many
+///      chunks, the next act is the same: the exchange goes on at (settledEpoch() + 1, chunksApplied()).
 contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, AccessManaged, Once {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
@@ -33,7 +36,6 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         uint32 chunks; // of epoch settledEpoch + 1, from its first chunk on
         uint32 belowZero; // balances below zero in the open epoch
         uint64 lastActAt; // when the exchange last settled or released, Unix seconds
-        bool unwinding;
     }
 
     /// @dev What an open epoch carries from one chunk to the next.
@@ -47,7 +49,8 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     IERC20 public immutable cash;
 
     Progress private _progress;
-    Sums private _openSums;
+    /// @dev Of the open epoch, after its first n chunks; written by chunk n - 1, and of no meaning beyond chunksApplied.
+    mapping(uint32 n => Sums) private _openSums;
     mapping(address account => mapping(uint256 unitId => int256)) private _units;
     mapping(address account => int256) private _cash;
     mapping(uint64 epoch => bytes32) private _tapeRoots;
@@ -108,7 +111,6 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     {
         Progress memory progress = _progress;
         if (_isRetry(progress, epoch, chunk, tapeRoot)) return;
-        if (progress.unwinding) revert ClearingEpochOpen(epoch);
         if (chunk != progress.chunksApplied || chunk >= chunks) {
             revert ClearingChunkOutOfOrder(epoch, progress.chunksApplied, chunk);
         }
@@ -118,7 +120,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
             progress.chunks = chunks;
         } else {
             _requireSameEpoch(progress, epoch, chunks, tapeRoot);
-            sums = _openSums;
+            sums = _openSums[chunk];
         }
         _chunkDigests[epoch][chunk] = keccak256(msg.data[4:]);
         _apply(progress, sums, epoch, deltas);
@@ -132,7 +134,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
             progress.chunks = 0;
             emit EpochSettled(epoch, tapeRoot, chunks);
         } else {
-            _openSums = sums;
+            _openSums[chunk + 1] = sums;
         }
         _progress = progress;
     }
@@ -300,7 +302,8 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         else --progress.belowZero;
     }
 
-    /// @dev The last applied chunk backwards, on the evidence of its own content. When none is left the epoch was never.
+    /// @dev The last applied chunk backwards, on the evidence of its own content. The sums need nothing: those of the chunks
+    ///      before are still there. When none is left the epoch was never.
     function _unwind(uint64 epoch, uint32 chunk, uint32 chunks, bytes32 tapeRoot, Delta[] calldata deltas)
         private
     {
@@ -318,7 +321,6 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
             emit AccountSettled(epoch, delta.account, delta.unitId, -delta.quantityT, -delta.cashFen);
         }
         progress.chunksApplied = chunk;
-        progress.unwinding = chunk != 0;
         if (chunk == 0) {
             progress.chunks = 0;
             delete _tapeRoots[epoch];

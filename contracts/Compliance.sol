@@ -165,6 +165,11 @@ contract Compliance is ICompliance, AccessManaged, Once {
     }
 
     /// @inheritdoc ICompliance
+    function isPublished(uint16 period) external view returns (bool) {
+        return _periods[period].deadline != 0;
+    }
+
+    /// @inheritdoc ICompliance
     function rulesOf(uint16 period) external view returns (PeriodRules memory) {
         return _rulesOf(period);
     }

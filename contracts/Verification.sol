@@ -69,6 +69,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     }
 
     /// @inheritdoc IVerification
+    /// @dev In order of precedence: retry, account, period, already verified.
     function fileReport(
         bytes32 reportId,
         uint16 period,
@@ -78,9 +79,8 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     ) external {
         bytes32 facts = keccak256(abi.encode(period, evidenceRoot));
         if (!_onceBy(msg.sender, reportId, keccak256(abi.encode(facts, documentHash, reportedT)))) return;
-        if (ledger.kindOf(msg.sender) == ICarbonLedger.AccountKind.None) {
-            revert ICarbonLedger.LedgerAccountUnknown(msg.sender);
-        }
+        _requireFirm(msg.sender);
+        if (!compliance.isPublished(period)) revert ICompliance.CompliancePeriodUnknown(period);
         _requireUnverified(msg.sender, period);
         _reports[msg.sender][reportId] = facts;
         _latestReport[msg.sender][period] = reportId;
@@ -141,7 +141,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
 
     /// @inheritdoc IVerification
     function isConflicted(address verifier, address entity) external view returns (bool) {
-        return _conflicts[verifier][entity];
+        return _isConflicted(verifier, entity);
     }
 
     /// @inheritdoc IVerification
@@ -204,7 +204,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
         view
     {
         if (!_isAccredited(verifier)) revert VerificationVerifierUnaccredited(verifier);
-        if (_conflicts[verifier][about]) revert VerificationVerifierConflicted(verifier, about);
+        if (_isConflicted(verifier, about)) revert VerificationVerifierConflicted(verifier, about);
         bytes32 digest = _hashTypedDataV4(structHash);
         if (SignatureChecker.isValidSignatureNowCalldata(verifier, digest, signature)) return;
         (address recovered,,) = ECDSA.tryRecoverCalldata(digest, signature);
@@ -213,6 +213,18 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
 
     function _isAccredited(address verifier) private view returns (bool) {
         return block.timestamp <= _accreditedUntil[verifier];
+    }
+
+    /// @dev Nobody verifies itself: a firm or developer may hold an accreditation too.
+    function _isConflicted(address verifier, address entity) private view returns (bool) {
+        return verifier == entity || _conflicts[verifier][entity];
+    }
+
+    function _requireFirm(address account) private view {
+        ICarbonLedger.AccountKind kind = ledger.kindOf(account);
+        if (kind == ICarbonLedger.AccountKind.Firm) return;
+        if (kind == ICarbonLedger.AccountKind.None) revert ICarbonLedger.LedgerAccountUnknown(account);
+        revert VerificationNotAFirm(account, kind);
     }
 
     /// @dev Apart because of the stack.

@@ -23,11 +23,13 @@ interface ICarbonLedger {
     error LedgerInsufficientHolding(address account, uint256 unitId, uint256 heldT, uint256 requestedT);
     error LedgerUnknownUnit(uint256 unitId);
     error LedgerZeroQuantity();
+    /// @notice Of one unit at most 2^63 - 1 tonnes are ever issued: every reader carries 64-bit integers.
+    error LedgerSupplyExceeded(uint256 unitId, uint256 issuedT, uint256 requestedT, uint256 maxT);
 
     /// @notice Opens accounts. An opening that repeats an existing account exactly does nothing; another kind or profile is refused.
     function openAccounts(AccountOpening[] calldata openings) external;
     function setFrozen(address account, bool frozen, bytes32 requestId) external;
-    /// @notice Issues one unit to many. Held by Compliance and Verification only (role ISSUER).
+    /// @notice Issues one unit to many. Held by Compliance and Verification only (role ISSUER). All or none.
     function issue(uint256 unitId, Issue[] calldata issues, bytes32 requestId) external;
     /// @notice Takes surrendered units out of `account` for good (role RETIRER: Compliance only).
     function retire(address account, uint256 unitId, uint256 quantityT, bytes32 requestId) external;

@@ -58,9 +58,12 @@ interface IClearing {
     ///      (ClearingEpochConflict), with other deltas or count too (ClearingChunkConflict).
     function settle(uint64 epoch, uint32 chunk, uint32 chunks, bytes32 tapeRoot, Delta[] calldata deltas) external;
     /// @notice Takes back the last applied chunk of the open epoch; same arguments as in `settle`. (role EXCHANGE)
-    /// @dev Once begun, all chunks must be taken back, the last first; then the epoch may be settled anew.
+    /// @dev The last first, one at a time, as many as one likes; what is left is as if the later chunks never came. `settle`
+    ///      goes on at chunksApplied() under the same root and count, with the same content or another; when no chunk
+    ///      is left the epoch may be settled under another root.
     function unwind(uint64 epoch, uint32 chunk, uint32 chunks, bytes32 tapeRoot, Delta[] calldata deltas) external;
-    /// @notice The same by anyone, when the exchange left an epoch half applied and was silent for EXIT_TIMEOUT.
+    /// @notice The same by anyone, when the exchange left an epoch half applied and was silent for EXIT_TIMEOUT. The exchange
+    ///         may come back at any chunk and settle on; from then on it has EXIT_TIMEOUT again.
     function unwindAbandoned(uint64 epoch, uint32 chunk, uint32 chunks, bytes32 tapeRoot, Delta[] calldata deltas)
         external;
     /// @notice Pushes balances to their owners' registry accounts. A withdrawal done before is passed over; one id with

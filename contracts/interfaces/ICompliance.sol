@@ -51,6 +51,7 @@ interface ICompliance {
     /// @notice After the deadline anyone may have obligations assessed; an assessed one is passed over.
     function assess(uint16 period, address[] calldata entities) external;
 
+    function isPublished(uint16 period) external view returns (bool);
     function rulesOf(uint16 period) external view returns (PeriodRules memory);
     function obligationOf(address entity, uint16 period) external view returns (Obligation memory);
     function allocatedT(uint16 period) external view returns (uint256);

@@ -42,6 +42,7 @@ PERIOD = 2026
 CAP_T = 1_000_000
 OFFSET_CAP_PPM = 50_000
 PENALTY_MULTIPLE = 5
+MOST = 2**63 - 1  # tonnes of a unit, fen in all: what the projection and the API can carry
 _ids = count(1)
 
 
@@ -206,7 +207,7 @@ def make_world() -> World:
     ledger = project["CarbonLedger"].deploy(manager, {"from": admin})
     compliance = project["Compliance"].deploy(manager, ledger, {"from": admin})
     verification = project["Verification"].deploy(manager, ledger, compliance, {"from": admin})
-    cash = project["SettlementCash"].deploy(manager, {"from": admin})
+    cash = project["SettlementCash"].deploy(manager, ledger, {"from": admin})
     clearing = project["Clearing"].deploy(manager, ledger, cash, {"from": admin})
     points = project["MicroCarat"].deploy(manager, {"from": admin})
     contracts = dict(zip(NAMES, (ledger, compliance, verification, cash, clearing, points), strict=True))

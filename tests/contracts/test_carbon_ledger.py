@@ -1,7 +1,19 @@
 """CarbonLedger: accounts, issue, transfer, cancel, freeze."""
 
 import pytest
-from carat_world import DEVELOPER, FIRM, PERSON, World, allowance, fresh_id, offset, refusal, refused, root_of
+from carat_world import (
+    DEVELOPER,
+    FIRM,
+    MOST,
+    PERSON,
+    World,
+    allowance,
+    fresh_id,
+    offset,
+    refusal,
+    refused,
+    root_of,
+)
 
 UNIT = allowance()
 
@@ -62,8 +74,29 @@ def test_nothing_is_issued_as_zero_tonnes(world: World) -> None:
 
 
 def test_more_tonnes_than_can_be_counted_are_not_issued(world: World) -> None:
-    got = refusal(world.ledger.issue, UNIT, [(world.firm, 1 << 80)], fresh_id(), by=world.admin)
-    assert got == refused("SafeCastOverflowedUintDowncast", bits=80, value=1 << 80)
+    world.give_units(world.firm, MOST - 5, UNIT)
+    most = {"unitId": UNIT, "maxT": MOST}
+    got = refusal(world.ledger.issue, UNIT, [(world.firm, 6)], fresh_id(), by=world.admin)
+    assert got == refused("LedgerSupplyExceeded", issuedT=MOST - 5, requestedT=6, **most)
+    for second_t in (3, 2**256 - 1):
+        issues = [(world.firm, 3), (world.other_firm, second_t)]
+        got = refusal(world.ledger.issue, UNIT, issues, fresh_id(), by=world.admin)
+        assert got == refused("LedgerSupplyExceeded", issuedT=MOST - 2, requestedT=second_t, **most)
+    world.give_units(world.firm, 5, UNIT)
+    assert world.supply(UNIT) == (MOST, 0, 0)
+
+
+def test_tonnes_taken_out_make_no_room_for_more(world: World) -> None:
+    world.give_units(world.firm, MOST, UNIT)
+    world.ledger.cancel(UNIT, 10, "", fresh_id(), {"from": world.firm})
+    got = refusal(world.ledger.issue, UNIT, [(world.firm, 1)], fresh_id(), by=world.admin)
+    assert got == refused("LedgerSupplyExceeded", unitId=UNIT, issuedT=MOST, requestedT=1, maxT=MOST)
+    world.give_units(world.firm, MOST, offset())  # each unit has its own room
+
+
+def test_nothing_is_issued_into_a_contracts_account(world: World) -> None:
+    got = refusal(world.ledger.issue, UNIT, [(world.clearing, 1)], fresh_id(), by=world.admin)
+    assert got == refused("ClearingRequestIdMissing")
 
 
 def test_an_owner_sends_units_to_an_open_account(holding: World) -> None:

@@ -327,7 +327,6 @@ def test_the_exchange_takes_a_half_applied_epoch_back(market: World) -> None:
     arguments = (1, 1, 3, root_of("tape"), [second])
     done = market.clearing.unwind(*arguments, market.office)
     assert int(done.events["AccountSettled"]["quantityT"]) == 101
-    assert settle_refusal(market, 1, [second], chunk=1, chunks=3) == refused("ClearingEpochOpen", epoch=1)
     market.clearing.unwind(1, 0, 3, root_of("tape"), [first], market.office)
     assert balances(market) == before
     assert market.clearing.chunksApplied() == 0
@@ -364,6 +363,85 @@ def test_anyone_takes_an_abandoned_epoch_back_after_the_silence(market: World) -
     assert balances(market) == before
     market.clearing.exit([], {"from": market.third_firm})
     assert market.cash.balanceOf(market.third_firm) == 1_000
+
+
+def test_after_a_stranger_took_back_the_last_chunk_only_the_exchange_goes_on(market: World) -> None:
+    first, second = trade(market)
+    third, fourth = trade(market, unit=CCER)
+    market.settle(1, [first], chunk=0, chunks=3)
+    market.settle(1, [second, third], chunk=1, chunks=3)
+    brownie.chain.sleep(WEEK_S)
+    arguments = (1, 1, 3, root_of("tape"), [second, third])
+    market.clearing.unwindAbandoned(*arguments, {"from": market.stranger})
+    assert market.clearing.chunksApplied() == 1
+    market.settle(1, [first], chunk=0, chunks=3)  # a retry still
+    market.settle(1, [second, third], chunk=1, chunks=3)
+    left = (1, 1, 3, root_of("tape"), [second, third])
+    assert refusal(market.clearing.unwindAbandoned, *left, by=market.stranger)[0] == "ClearingExitNotDue"
+    market.settle(1, [fourth], chunk=2, chunks=3)
+    assert market.clearing.settledEpoch() == 1
+    assert balances(market) == {"cea": [90, 10, 0], "ccer": [90, 10, 0], "fen": [160, 840, 1_000]}
+
+
+def test_the_exchange_puts_another_last_chunk_in_place_of_one_that_cannot_close(market: World) -> None:
+    first, second = trade(market)
+    market.settle(1, [first], chunk=0, chunks=3)
+    market.settle(1, [(market.firm, CEA, -9, 80)], chunk=1, chunks=3)  # a tonne is missing
+    assert settle_refusal(market, 1, [], chunk=2, chunks=3)[0] == "ClearingUnbalanced"
+    market.clearing.unwind(1, 1, 3, root_of("tape"), [(market.firm, CEA, -9, 80)], market.office)
+    market.settle(1, [second], chunk=1, chunks=3)
+    market.settle(1, [], chunk=2, chunks=3)
+    assert balances(market) == {"cea": [90, 10, 0], "ccer": [100, 0, 0], "fen": [80, 920, 1_000]}
+
+
+def test_the_sums_of_what_was_taken_back_do_not_count(market: World) -> None:
+    first, second = trade(market)
+    market.settle(1, [first], chunk=0, chunks=3)
+    market.settle(1, [second], chunk=1, chunks=3)
+    market.clearing.unwind(1, 1, 3, root_of("tape"), [second], market.office)
+    market.settle(1, [], chunk=1, chunks=3)
+    got = settle_refusal(market, 1, [], chunk=2, chunks=3)
+    assert got == refused("ClearingUnbalanced", epoch=1, unitId=CEA, sum=10)
+    assert settle_refusal(market, 1, [second], chunk=2, chunks=3, tape="other")[0] == "ClearingEpochConflict"
+    market.settle(1, [second], chunk=2, chunks=3)
+    assert market.clearing.settledEpoch() == 1
+
+
+def test_an_epoch_after_one_taken_back_begins_with_sums_of_zero(market: World) -> None:
+    first, second = trade(market)
+    market.settle(1, [first], chunk=0, chunks=2)
+    market.clearing.unwind(1, 0, 2, root_of("tape"), [first], market.office)
+    got = settle_refusal(market, 1, [second])
+    assert got == refused("ClearingUnbalanced", epoch=1, unitId=CEA, sum=-10)
+    market.settle(1, [], chunk=0, chunks=2, tape="a new tape")
+    market.settle(1, trade(market), chunk=1, chunks=2, tape="a new tape")
+    assert balances(market)["cea"] == [90, 10, 0]
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.booleans(), max_size=14))
+def test_however_often_chunks_are_taken_back_the_epoch_ends_the_same(
+    market: World, steps: list[bool]
+) -> None:
+    chunks = [[delta] for delta in (*trade(market), *trade(market, 3), *trade(market, 20, unit=CCER))]
+    chunks.insert(2, [])
+    snapshot = take_snapshot()
+    before = balances(market)
+    at = 0
+    for forward in steps:
+        if forward and at < len(chunks) - 1:
+            market.settle(1, chunks[at], chunk=at, chunks=len(chunks))
+            at += 1
+        elif not forward and at > 0:
+            at -= 1
+            arguments = (1, at, len(chunks), root_of("tape"), chunks[at])
+            market.clearing.unwind(*arguments, market.office)
+            assert at > 0 or balances(market) == before
+    for place in range(at, len(chunks)):
+        market.settle(1, chunks[place], chunk=place, chunks=len(chunks))
+    assert balances(market) == {"cea": [87, 13, 0], "ccer": [80, 20, 0], "fen": [264, 736, 1_000]}
+    assert market.clearing.settledEpoch() == 1
+    return_to(snapshot)
 
 
 # Ways out

@@ -94,6 +94,10 @@ class AnyoneDoesAnything(RuleBasedStateMachine):
         act = (self.world.clearing, quantity, encode(["bytes32"], [fresh_id()]))
         self.attempt(self.world.cash.transferAndCall["address,uint256,bytes"], *act, by=self.firms[who])
 
+    @rule(who=FIRM, quantity=QUANTITY)
+    def send_cash_without_an_id(self, who: int, quantity: int) -> None:
+        self.attempt(self.world.cash.transfer, self.world.clearing, quantity, by=self.firms[who])
+
     @rule(who=FIRM, whom=FIRM, unit=UNIT, quantity=QUANTITY, price=PRICE)
     def trade(self, who: int, whom: int, unit: int, quantity: int, price: int) -> None:
         fen = quantity * price

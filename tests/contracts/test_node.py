@@ -32,7 +32,7 @@ def test_time_passes_when_it_is_told_to(world: World) -> None:
 
 
 def test_what_came_after_a_snapshot_can_be_undone(world: World) -> None:
-    # Not `chain.undo`: brownie takes its snapshots in threads of its own, and under load it goes back too far.
+    # Not `chain.undo`: brownie takes its snapshots in threads of its own, and under load goes back too far.
     brownie.chain.snapshot()
     world.give_cash(world.firm, 5)
     world.give_cash(world.firm, 7)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import brownie
 import pytest
 from carat_world import (
+    DEVELOPER,
+    FIRM,
     PERIOD,
+    PERSON,
+    VERIFIER,
     World,
     allowance,
     fresh_id,
@@ -15,6 +19,7 @@ from carat_world import (
     root_of,
 )
 from eth_account import Account as Keys
+from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
 ROGUE = Keys.from_key(keccak(text="not accredited"))
@@ -176,7 +181,8 @@ def test_one_period_is_verified_once(open_period: World) -> None:
     assert refusal(open_period.verification.fileReport, *report, by=open_period.firm) == expected
 
 
-def test_a_report_sent_again_changes_nothing_and_another_under_its_id_is_refused(world: World) -> None:
+def test_a_report_sent_again_changes_nothing_and_another_under_its_id_is_refused(open_period: World) -> None:
+    world = open_period
     report = (fresh_id(), PERIOD, root_of("evidence"), root_of("report"), 92_000)
     for _ in range(2):
         filed = world.verification.fileReport(*report, {"from": world.firm})
@@ -186,15 +192,56 @@ def test_a_report_sent_again_changes_nothing_and_another_under_its_id_is_refused
     world.verification.fileReport(*report, {"from": world.other_firm})  # an id of its own
 
 
-def test_only_an_open_account_files_a_report(world: World) -> None:
+def test_only_an_open_account_files_a_report(open_period: World) -> None:
     report = (fresh_id(), PERIOD, root_of("evidence"), root_of("report"), 0)
-    got = refusal(world.verification.fileReport, *report, by=world.stranger)
-    assert got == refused("LedgerAccountUnknown", account=world.stranger)
+    got = refusal(open_period.verification.fileReport, *report, by=open_period.stranger)
+    assert got == refused("LedgerAccountUnknown", account=open_period.stranger)
 
 
-def test_a_statement_for_an_unpublished_period_is_refused(world: World) -> None:
-    got = accept(world, *world.signed_statement(world.firm, 10, 1999))
-    assert got == refused("CompliancePeriodUnknown", period=1999)
+def test_only_a_firm_files_a_report(open_period: World) -> None:
+    report = (fresh_id(), PERIOD, root_of("evidence"), root_of("report"), 0)
+    for account, kind in ((open_period.person, PERSON), (open_period.developer, DEVELOPER)):
+        got = refusal(open_period.verification.fileReport, *report, by=account)
+        assert got == refused("VerificationNotAFirm", account=account, kind=kind)
+    opening = (open_period.stranger, VERIFIER, root_of("a verifier"))
+    open_period.ledger.openAccounts([opening], open_period.office)
+    got = refusal(open_period.verification.fileReport, *report, by=open_period.stranger)
+    assert got == refused("VerificationNotAFirm", account=open_period.stranger, kind=VERIFIER)
+
+
+def test_a_report_for_an_unpublished_period_is_refused(open_period: World) -> None:
+    assert open_period.compliance.isPublished(PERIOD)
+    for period in (0, 1999, PERIOD + 1):
+        assert not open_period.compliance.isPublished(period)
+        report = (fresh_id(), period, root_of("evidence"), root_of("report"), 0)
+        got = refusal(open_period.verification.fileReport, *report, by=open_period.firm)
+        assert got == refused("CompliancePeriodUnknown", period=period)
+
+
+def test_a_firm_that_is_a_verifier_too_does_not_verify_itself(open_period: World) -> None:
+    """Even accredited: the chain does not ask for a verifier's kind, only for the accreditation."""
+    key = Keys.from_key(keccak(text="a firm that verifies"))
+    open_period.ledger.openAccounts([(key.address, FIRM, root_of("firm"))], open_period.office)
+    accredit = (key.address, open_period.deadline, fresh_id())
+    open_period.verification.accredit(*accredit, open_period.office)
+    assert open_period.verification.isConflicted(key.address, key.address)
+    itself = file_by_key(open_period, key)
+    statement = open_period.signed_statement(key, 10, key=key, verifier=key.address, reportId=itself)
+    got = accept(open_period, *statement)
+    assert got == refused("VerificationVerifierConflicted", verifier=key.address, entity=key.address)
+    statement = open_period.signed_statement(open_period.firm, 10, key=key, verifier=key.address)
+    open_period.verification.acceptEmissionStatements([statement[0]], [statement[1]], open_period.office)
+    statement = open_period.signed_statement(key, 10, reportId=itself)
+    open_period.verification.acceptEmissionStatements([statement[0]], [statement[1]], open_period.office)
+
+
+def file_by_key(world: World, key: LocalAccount) -> bytes:
+    """A report of an account that brownie does not hold the key of."""
+    account = brownie.accounts.add(key.key)
+    try:
+        return world.file_report(account)
+    finally:
+        brownie.accounts.remove(account)
 
 
 def test_reductions_are_issued_to_the_developer_as_be_less_pe_less_le(project: World) -> None:
@@ -263,6 +310,14 @@ def test_a_verifier_in_conflict_with_the_developer_is_refused(project: World) ->
         project.verification.acceptReductionStatement, *project.signed_reduction(), by=project.admin
     )
     assert got == refused("VerificationVerifierConflicted", verifier=verifier, entity=project.developer)
+
+
+def test_a_developer_that_is_a_verifier_too_does_not_verify_its_project(project: World) -> None:
+    verifier = project.verifier.address
+    project.verification.registerProject(8, verifier, root_of("design"), fresh_id(), project.office)
+    statement = project.signed_reduction(projectId=8)
+    got = refusal(project.verification.acceptReductionStatement, *statement, by=project.admin)
+    assert got == refused("VerificationVerifierConflicted", verifier=verifier, entity=verifier)
 
 
 def test_a_project_has_one_developer(project: World) -> None:
