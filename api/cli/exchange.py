@@ -26,7 +26,7 @@ def replay_lobster(
 ) -> None:
     """Feed a day of LOBSTER messages through the engine and compare its book with the published one.
 
-    Exit code 1 when a best price or size in view differs.
+    Exit code 1 when a price or size in view differs.
     """
     from exchange.lobster_report import replay_files  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def replay_lobster(
         print_json(result)
     else:
         _show_replay(result, orderbook)
-    if result["mismatches"]:
+    if result["mismatches"] or result["deeper_mismatches"]:
         raise typer.Exit(1)
 
 

@@ -183,6 +183,13 @@ def test_the_command_answers_with_json_and_refuses_with_exit_code_2(tmp_path: Pa
     assert carat("exchange", "replay-lobster", tmp_path / "none.csv").code == 2
 
 
+def test_the_command_ends_with_exit_code_1_where_the_book_differs(tmp_path: Path) -> None:
+    messages, books = written(tmp_path, ["1,5,0,1,100,1"] * 2, ["101,10,99,10", "101,10,99,11"])
+    answer = carat("exchange", "replay-lobster", messages, "--orderbook", books)
+    assert answer.code == 1
+    assert "line 2, buy level 1: published {'price': 99, 'size': 11}, engine" in answer.stdout
+
+
 def test_a_real_day_is_as_published() -> None:
     folder = real_data("lob")
     (messages,), (books,) = folder.glob("*_message_*.csv"), folder.glob("*_orderbook_*.csv")
