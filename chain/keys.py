@@ -84,7 +84,7 @@ class Keyring:
         seed, salt, nonce = secrets.token_bytes(32), secrets.token_bytes(16), secrets.token_bytes(12)
         sealed = AESGCM(_stretch(passphrase, salt)).encrypt(nonce, seed, _ABOUT)
         document = {"version": 1, "salt": salt.hex(), "nonce": nonce.hex(), "sealed": sealed.hex()}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -12,6 +12,7 @@ import pytest
 from api.stack.lock import DirectoryLock
 from api.stack.paths import write_json
 from api.stack.process import Process, Program
+from chain.keys import Keyring
 from exchange.journal import Identity, Journal
 from registry.projection.store import open_engine
 
@@ -43,7 +44,8 @@ def test_a_database_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_a_new_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
     DirectoryLock(tmp_path / "state" / "lock").release()
-    assert mode(tmp_path / "state") == 0o700
+    Keyring.create(tmp_path / "keys" / "keys.json", "only for tests")
+    assert (mode(tmp_path / "state"), mode(tmp_path / "keys")) == (0o700, 0o700)
 
 
 def test_what_a_process_of_the_stack_writes_is_its_owners_alone(tmp_path: Path) -> None:
