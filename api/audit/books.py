@@ -87,7 +87,7 @@ def _check_cash(
     held_fen = sum(holdings.values())
     report.require(held_fen == total_fen, "cash", f"{total_fen} fen minted, {held_fen} fen held")
     told_fen = holdings.get(clearing, 0)
-    # Cash that somebody sent to Clearing without a deposit is nobody's there: more than backed is no fault.
+    # More than the trading accounts have would be nobody's there: no fault of theirs, and counted.
     report.count("surplus fen", max(0, clearing_fen - trading_fen))
     report.require(
         told_fen == clearing_fen >= trading_fen,
