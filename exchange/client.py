@@ -219,9 +219,7 @@ class ExchangeClient:
             after = page["next"]
         return found
 
-    def orders(
-        self, account: str, after: int = 0, limit: int = 100, only_open: bool = False
-    ) -> OrderPage:
+    def orders(self, account: str, after: int = 0, limit: int = 100, only_open: bool = False) -> OrderPage:
         """A page of an account's orders, oldest first."""
         query = {"after": after, "limit": limit, "open": "true" if only_open else "false"}
         return cast(OrderPage, self._ask("GET", f"/accounts/{_path(account)}/orders", query=query))

@@ -166,9 +166,7 @@ def _request_withdrawal(state: State, command: RequestWithdrawal) -> list[Report
     elif (known.account, known.asset, known.amount) != (command.account, command.asset, command.amount):
         raise WithdrawalIdReused(withdrawal_id=_uuid_text(command.withdrawal_id))
     return [
-        WithdrawalRequested(
-            known.withdrawal_id, known.account, known.asset, known.amount, known.after_epoch
-        )
+        WithdrawalRequested(known.withdrawal_id, known.account, known.asset, known.amount, known.after_epoch)
     ]
 
 

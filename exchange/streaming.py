@@ -74,9 +74,7 @@ class Stream:
             self._listeners.discard(listener)
             leaving.cancel()
 
-    async def _send_all(
-        self, websocket: WebSocket, listener: _Listener, leaving: asyncio.Task[None]
-    ) -> None:
+    async def _send_all(self, websocket: WebSocket, listener: _Listener, leaving: asyncio.Task[None]) -> None:
         while True:
             message = asyncio.create_task(listener.messages.get())
             await asyncio.wait([message, leaving], return_when=asyncio.FIRST_COMPLETED)

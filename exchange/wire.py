@@ -211,9 +211,7 @@ def _parse_list(body: Mapping[str, Any], _now_us: int) -> Command:
 
 _PARSERS: Final[dict[str, tuple[frozenset[str], Callable[[Mapping[str, Any], int], Command]]]] = {
     "PlaceOrder": (
-        frozenset(
-            ("command", "order_id", "account", "unit", "side", "kind", "quantity_t", "price_fen")
-        ),
+        frozenset(("command", "order_id", "account", "unit", "side", "kind", "quantity_t", "price_fen")),
         _parse_place,
     ),
     "CancelOrder": (frozenset(("command", "order_id", "account")), _parse_cancel),

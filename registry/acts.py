@@ -157,9 +157,7 @@ def transfer_units(owner: str, to: str, unit: UnitId, quantity_t: int) -> Call:
 # Trading accounts and cash ---------------------------------------------------------------------------------
 
 
-def deposit_units(
-    owner: str, clearing: str, unit: UnitId, quantity_t: int, request: RequestName
-) -> Call:
+def deposit_units(owner: str, clearing: str, unit: UnitId, quantity_t: int, request: RequestName) -> Call:
     """Move the caller's tonnes from the registry account to the trading account at `clearing`."""
     args = (owner, clearing, unit.value, quantity_t, _deposit_data(request))
     return Call("CarbonLedger", "safeTransferFrom", args)
@@ -193,9 +191,7 @@ def redeem_cash(amount_fen: int, request: RequestName) -> Call:
 # People ----------------------------------------------------------------------------------------------------
 
 
-def publish_points_epoch(
-    epoch: int, root: bytes, total_g: int, people: int, batches_root: bytes
-) -> Call:
+def publish_points_epoch(epoch: int, root: bytes, total_g: int, people: int, batches_root: bytes) -> Call:
     """Publish what everyone earned in a points epoch (role POINTS); the first epoch is 1."""
     return Call("MicroCarat", "publishEpoch", (epoch, root, total_g, people, batches_root))
 

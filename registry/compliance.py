@@ -105,9 +105,7 @@ def surrender(
     Deadline and borrowing: MARKET_RULES 1. Offsets: Measures art. 29.
     """
     if now_utc > rules.deadline_utc:
-        raise SurrenderDeadlinePassed(
-            period=rules.period, deadline_utc=rules.deadline_utc, now_utc=now_utc
-        )
+        raise SurrenderDeadlinePassed(period=rules.period, deadline_utc=rules.deadline_utc, now_utc=now_utc)
     if unit.vintage > rules.period:
         raise VintageAhead(period=rules.period, vintage=unit.vintage)
     outstanding_t = obligation.due_t - obligation.surrendered_t

@@ -1,33 +1,33 @@
 """What the registry refuses, with the numbers of each refusal.
 
-    Refusal (chain.refusals)
-    ├── DocumentMalformed        bytes or fields that are no document of the registry
-    ├── EvidenceRefused          a file that the evidence store does not take
-    ├── EvidenceMissing          a commitment without its file
-    ├── EvidenceAltered          a file that is no longer what was committed to
-    ├── AllocationRefused        an allocation that the published rules do not allow
-    │   └── AllocationCapExceeded
-    ├── MeasurementRefused       activity data from which no emission follows
-    ├── StatementRefused         a statement that its facts do not carry
-    │   ├── StatementSignatureInvalid
-    │   ├── StatementMismatch
-    │   └── ReportNotReproduced
-    ├── NoReduction              a project that reduced nothing
-    ├── ComplianceRefused        a surrender that the obligation does not take
-    │   ├── NegativeObligation
-    │   ├── OffsetCapExceeded
-    │   ├── SurrenderExceedsDue
-    │   ├── SurrenderDeadlinePassed
-    │   └── VintageAhead
-    ├── ActRefused               a green act that earns nothing
-    │   ├── MethodUnknown
-    │   ├── ActAlreadyClaimed
-    │   ├── MeetingClaimedOtherwise
-    │   ├── BatchConflict
-    │   ├── BatchSignatureInvalid
-    │   └── ProviderUnaccredited
-    ├── PointsEpochRefused       a points epoch that cannot be closed or proven
-    └── ProjectionRefused        the stored projection does not belong to this chain
+Refusal (chain.refusals)
+├── DocumentMalformed        bytes or fields that are no document of the registry
+├── EvidenceRefused          a file that the evidence store does not take
+├── EvidenceMissing          a commitment without its file
+├── EvidenceAltered          a file that is no longer what was committed to
+├── AllocationRefused        an allocation that the published rules do not allow
+│   └── AllocationCapExceeded
+├── MeasurementRefused       activity data from which no emission follows
+├── StatementRefused         a statement that its facts do not carry
+│   ├── StatementSignatureInvalid
+│   ├── StatementMismatch
+│   └── ReportNotReproduced
+├── NoReduction              a project that reduced nothing
+├── ComplianceRefused        a surrender that the obligation does not take
+│   ├── NegativeObligation
+│   ├── OffsetCapExceeded
+│   ├── SurrenderExceedsDue
+│   ├── SurrenderDeadlinePassed
+│   └── VintageAhead
+├── ActRefused               a green act that earns nothing
+│   ├── MethodUnknown
+│   ├── ActAlreadyClaimed
+│   ├── MeetingClaimedOtherwise
+│   ├── BatchConflict
+│   ├── BatchSignatureInvalid
+│   └── ProviderUnaccredited
+├── PointsEpochRefused       a points epoch that cannot be closed or proven
+└── ProjectionRefused        the stored projection does not belong to this chain
 """
 
 from __future__ import annotations

@@ -131,9 +131,7 @@ def sign(statement: EmissionStatement | ReductionStatement, domain: Domain, sign
     return signer.sign_typed(statement.message(domain))
 
 
-def recover(
-    statement: EmissionStatement | ReductionStatement, domain: Domain, signature: bytes
-) -> str:
+def recover(statement: EmissionStatement | ReductionStatement, domain: Domain, signature: bytes) -> str:
     """Return the account that signed; raises StatementSignatureInvalid when it is not the named verifier."""
     recovered = signer_of(statement.message(domain), signature)
     if recovered != statement.verifier:

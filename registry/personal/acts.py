@@ -132,9 +132,7 @@ class ActBatch:
         """Return the batch as it is stored."""
         acts: list[Json] = [act.document() for act in self.acts]
         batch_id = "0x" + self.batch_id.hex()
-        return canonical(
-            {"acts": acts, "batch_id": batch_id, "provider": self.provider, "version": _VERSION}
-        )
+        return canonical({"acts": acts, "batch_id": batch_id, "provider": self.provider, "version": _VERSION})
 
     @classmethod
     def read(cls, content: bytes) -> ActBatch:

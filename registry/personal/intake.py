@@ -252,9 +252,7 @@ class PointsIntake:
         """Return the claims with those of the batch, which are new; raises what `accept` says."""
         for act in batch.acts:
             if not received_utc - ACT_AGE_MAX_S <= act.at_utc <= received_utc:
-                raise ActRefused(
-                    reason="time", act=act.act_id, at_utc=act.at_utc, received_utc=received_utc
-                )
+                raise ActRefused(reason="time", act=act.act_id, at_utc=act.at_utc, received_utc=received_utc)
         methods = [method_for(act.kind, act.at_utc, self._methods) for act in batch.acts]
         nullifiers = [act.nullifier(method) for act, method in zip(batch.acts, methods, strict=True)]
         claimed = {

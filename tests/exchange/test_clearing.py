@@ -23,9 +23,7 @@ from tests.exchange.world import ACCOUNTS, ANNA, BERT, CARL, UNIT
 
 async def trade(running: Running, quantity_t: int = 10, seller: bytes = ANNA, buyer: bytes = BERT) -> None:
     for account, side in ((seller, Side.SELL), (buyer, Side.BUY)):
-        await running.do(
-            PlaceOrder(uuid4().bytes, account, UNIT, side, OrderKind.LIMIT, quantity_t, 100, 5)
-        )
+        await running.do(PlaceOrder(uuid4().bytes, account, UNIT, side, OrderKind.LIMIT, quantity_t, 100, 5))
 
 
 async def close(running: Running) -> int:

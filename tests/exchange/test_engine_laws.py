@@ -227,9 +227,7 @@ class NaiveMarket:
                 if quantity_t == 0:
                     break
             buyer, seller = (
-                (order.account, other.account)
-                if order.side is Side.BUY
-                else (other.account, order.account)
+                (order.account, other.account) if order.side is Side.BUY else (other.account, order.account)
             )
             self.cash[buyer] -= quantity_t * other.price_fen
             self.cash[seller] += quantity_t * other.price_fen
@@ -245,9 +243,7 @@ class NaiveMarket:
             )
 
     def cancel(self, command: CancelOrder) -> None:
-        self.resting = [
-            o for o in self.resting if (o.name, o.account) != (command.order_id, command.account)
-        ]
+        self.resting = [o for o in self.resting if (o.name, o.account) != (command.order_id, command.account)]
 
 
 @settings(max_examples=300)

@@ -40,9 +40,7 @@ b16, b20, b32 = (st.binary(min_size=size, max_size=size) for size in (16, 20, 32
 commands = st.one_of(
     st.builds(ListInstrument, u128, u64, u64, u64),
     st.builds(Credit, b32, b20, u128, u128),
-    st.builds(
-        PlaceOrder, b16, b20, u128, st.sampled_from(Side), st.sampled_from(OrderKind), u64, u64, u64
-    ),
+    st.builds(PlaceOrder, b16, b20, u128, st.sampled_from(Side), st.sampled_from(OrderKind), u64, u64, u64),
     st.builds(CancelOrder, b16, b20, u64),
     st.builds(ReduceOrder, b16, b20, u64, u64),
     st.builds(RequestWithdrawal, b16, b20, u128, u128, u64),

@@ -152,9 +152,7 @@ def test_everyone_can_prove_their_balance_and_the_total_is_the_sum(
 
 
 def test_an_epoch_adds_up_what_everyone_earned() -> None:
-    result = closed(
-        batch("a", act("1"), act("2", person=BO)), batch("b", act("3", "electricity-saved", 500))
-    )
+    result = closed(batch("a", act("1"), act("2", person=BO)), batch("b", act("3", "electricity-saved", 500)))
     assert {each.person: each.quantity_g for each in result.balances} == {ANNA: 2_314, BO: 1_814}
     claim = result.claim_of(BO)
     assert merkle_sum.verify(

@@ -108,8 +108,14 @@ class MadeUpChain:
     def verify(self, entity: str, report: int, verified_t: int) -> MadeUpChain:
         proof = {"evidenceRoot": word(10), "documentHash": word(11), "verifier": VERIFIER}
         self.tell(
-            "Verification", "EmissionsVerified", statementId=word(report + 1000), reportId=word(report),
-            entity=entity, period=2026, verifiedT=verified_t, **proof,
+            "Verification",
+            "EmissionsVerified",
+            statementId=word(report + 1000),
+            reportId=word(report),
+            entity=entity,
+            period=2026,
+            verifiedT=verified_t,
+            **proof,
         )
         return self.tell("Compliance", "ObligationRecorded", entity=entity, period=2026, dueT=verified_t)
 
