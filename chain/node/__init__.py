@@ -15,6 +15,7 @@ Who reads what
     proofs                  the same, provable by a state root
     commit                  several requests, one block
     rpc/, server            JSON-RPC and HTTP
+    sockets, subscriptions  the same over WebSocket, with eth_subscribe
     process                 `start_node()` for tests
 
 Start it with `python -m chain.node --data DIR --port 0`.

@@ -7,7 +7,7 @@ loop, so every method sees one consistent head.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,7 @@ class Node:
             raise
         self.pool = Mempool(self._mined_nonce)
         self.refusals: dict[bytes, RpcError] = {}
+        self.on_block: list[Callable[[Block], None]] = []
 
     @property
     def head(self) -> Block:
@@ -137,6 +138,8 @@ class Node:
         for transaction, error in built.refused:
             self._refuse(transaction, error)
         self.pool.settle(list(built.block.transactions), [transaction for transaction, _ in built.refused])
+        for hear in self.on_block:
+            hear(built.block)
         return built.block
 
     def _refuse(self, transaction: Transaction, error: RpcError) -> None:

@@ -1,4 +1,4 @@
-"""HTTP: a bare ASGI application on uvicorn, on the loopback address only.
+"""HTTP and WebSocket: a bare ASGI application on uvicorn, on the loopback address only.
 
 A page in somebody's browser can also reach the loopback address, so a request must name it as its host
 (DNS rebinding would not) and carry no foreign origin.
@@ -20,6 +20,7 @@ from chain.node.commit import Committer
 from chain.node.errors import InvalidRequest, RpcError
 from chain.node.node import Node
 from chain.node.rpc.dispatch import Dispatcher
+from chain.node.sockets import MAX_MESSAGE_BYTES, Sockets
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -39,22 +40,33 @@ class _Refused(Exception):
 
 
 class Application:
-    """POST a JSON-RPC body to any path."""
+    """POST a JSON-RPC body to any path, or open a WebSocket there."""
 
     def __init__(self, node: Node) -> None:
         self._dispatcher = Dispatcher(node, Committer(node))
+        self._sockets = Sockets(node, self._dispatcher)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        if scope["type"] != "http":
+        """Answer one HTTP request, or serve one WebSocket."""
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
             return
         try:
             _check(scope)
+            _check_post(scope)
             body = await _read_body(receive)
         except _Refused as refused:
             await _respond(send, refused.status, _error_body(refused.error))
             return
         await _respond(send, 200, await self._dispatcher.answer(body))
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check(scope)
+        except _Refused:
+            await send({"type": "websocket.close"})  # before it is accepted: 403
+            return
+        await self._sockets.serve(receive, send)
 
 
 class Server(uvicorn.Server):
@@ -85,7 +97,8 @@ async def serve(node: Node, port: int, on_ready: Callable[[str], None]) -> None:
         log_level="warning",
         access_log=False,
         lifespan="off",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,
@@ -110,8 +123,6 @@ def _listen(port: int) -> socket.socket:
 
 
 def _check(scope: Scope) -> None:
-    if scope["method"] != "POST":
-        raise _Refused(405, "POST a JSON-RPC body")
     headers = _headers(scope["headers"])
     host = headers.get(b"host", b"127.0.0.1").decode("latin-1")
     if _host_name(host) not in _LOOPBACK_HOSTS:
@@ -119,7 +130,12 @@ def _check(scope: Scope) -> None:
     origin = headers.get(b"origin")
     if origin is not None:
         raise _Refused(403, "no requests from web pages")
-    length = headers.get(b"content-length", b"0")
+
+
+def _check_post(scope: Scope) -> None:
+    if scope["method"] != "POST":
+        raise _Refused(405, "POST a JSON-RPC body")
+    length = _headers(scope["headers"]).get(b"content-length", b"0")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
         raise _too_large()
 

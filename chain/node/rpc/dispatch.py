@@ -7,6 +7,7 @@ when something else is asked, or the batch ends.
 from __future__ import annotations
 
 import logging
+from copy import copy
 from typing import Any
 
 import orjson
@@ -48,6 +49,12 @@ class Dispatcher:
         if node.settings.test_methods:
             self._methods |= evm.METHODS
             self._sending = SENDING
+
+    def with_methods(self, methods: dict[str, Method]) -> Dispatcher:
+        """The same, with filters and pool shared, and some methods more."""
+        more = copy(self)
+        more._methods = {**self._methods, **methods}
+        return more
 
     async def answer(self, body: bytes) -> bytes:
         """The JSON answer to a JSON body, single or batch; empty if nothing is to be answered."""
