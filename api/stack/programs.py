@@ -8,14 +8,16 @@ from api.stack.process import Program
 from api.stack.secrets import PASSPHRASE_VARIABLE
 
 
-def node(data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: int | None) -> Program:
-    """Return the embedded chain's node."""
+def node(
+    data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: int | None, passphrase: str
+) -> Program:
+    """Return the embedded chain's node; the passphrase keeps the key that seals its blocks."""
     args = ["--data", str(data.chain), "--port", str(port)]
     if test_methods:
         args.append("--test-methods")
     if genesis_time_utc is not None:
         args += ["--genesis-time", str(genesis_time_utc)]
-    return Program("node", "chain.node.__main__", tuple(args))
+    return Program("node", "chain.node.__main__", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
 
 
 def exchange(data: DataDirectory, port: int, chain_url: str, epoch_seconds: int, passphrase: str) -> Program:

@@ -86,8 +86,10 @@ class Stack(StackHandle):
         """
         stack = cls(data_dir, on_step)
         try:
-            node = stack._launch_node(api_port, test_methods, genesis_time_utc)
+            ports.require_free(api_port)
+            stack._lock = DirectoryLock(stack.data.lock)
             stack.keyring, passphrase = open_or_create_keyring(stack.data, on_step)
+            node = stack._launch_node(test_methods, genesis_time_utc, passphrase)
             # These wait for the contracts, but read their programs meanwhile.
             services = [] if only_chain else [stack._prepare_exchange(epoch_seconds, passphrase)]
             if with_api and not only_chain:
@@ -130,13 +132,11 @@ class Stack(StackHandle):
         found = (each.pid for each in self._processes if each.program.name == name)
         return next(found, None)
 
-    def _launch_node(self, api_port: int, test_methods: bool, genesis_time_utc: int | None) -> Process:
-        ports.require_free(api_port)
-        self._lock = DirectoryLock(self.data.lock)
+    def _launch_node(self, test_methods: bool, genesis_time_utc: int | None, passphrase: str) -> Process:
         self._on_step("starting the node")
         port = self._port_of("node")
         self.node_url = ports.url(port)
-        node = self._prepare(programs.node(self.data, port, test_methods, genesis_time_utc))
+        node = self._prepare(programs.node(self.data, port, test_methods, genesis_time_utc, passphrase))
         node.go()
         return node
 
