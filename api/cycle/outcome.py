@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from chain.units import UnitId
 from registry.projection.tables import (
     Allocation,
     Default,
@@ -57,6 +58,8 @@ def totals_of(session: Session, periods: Iterable[int]) -> Mapping[str, FirmTota
         if statement.period in wanted:
             totals[statement.entity].verified_t += statement.verified_t
     for settlement in session.exec(select(Settlement)):
+        if UnitId.parse(settlement.unit).vintage not in wanted:
+            continue
         firm = totals[settlement.account]
         firm.sold_t += max(0, -settlement.quantity_t)
         firm.bought_t += max(0, settlement.quantity_t)
