@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -32,8 +32,6 @@ class Market:
         The story's name: the root of every request id, so that telling it again does nothing twice.
     on_progress :
         Hears what is being done and how many acts of it were just finished.
-    transactions :
-        Acts that the chain has taken so far.
     """
 
     run: str
@@ -43,7 +41,6 @@ class Market:
     evidence: EvidenceStore
     custody: Custody
     on_progress: Callable[[str, int], None] = lambda _what, _done: None
-    transactions: int = field(default=0, init=False)
 
     def id_of(self, *parts: object) -> UUID:
         """Return the id of an act of this story."""
@@ -76,7 +73,6 @@ class Market:
             if isinstance(outcome, Refusal):
                 raise outcome
             receipts.append(outcome)
-        self.transactions += len(receipts)
         return receipts
 
     def events(self, name: str, receipts: Sequence[Receipt]) -> list[ChainEvent]:

@@ -17,8 +17,6 @@ from typing import Final
 from chain.refusals import Refusal
 
 CELL_T_MAX: Final = 10**10
-FIRST_YEAR: Final = 2005
-LAST_YEAR: Final = 2020
 # Surrenders and emissions are summed within these: units of the first did not carry over to the second.
 PHASES: Final = ((2005, 2007), (2008, 2020))
 

@@ -40,20 +40,17 @@ def run_scenario(
         with system.projection().session() as session:
             totals = totals_of(session, scenario.years)
             settled = epochs_settled(session)
-        by_name = {
+        sums = {
             each.name: asdict(totals.get(system.market.address(each.label), FirmTotals()))
             for each in participants
         }
+        firms = {firm.name: sums.pop(firm.name) for firm in scenario.firms}
         return {
             "name": scenario.name,
-            "firms": {firm.name: by_name[firm.name] for firm in scenario.firms},
-            "others": {name: sums for name, sums in by_name.items() if name not in _firm_names(scenario)},
+            "firms": firms,
+            "others": sums,
             "epochs_settled": settled,
             "transactions": system.transactions(),
             "seconds": system.seconds(),
             "audit": report.as_json(),
         }
-
-
-def _firm_names(scenario: Scenario) -> set[str]:
-    return {firm.name for firm in scenario.firms}
