@@ -28,8 +28,8 @@ BATCH: Final = 200
 _REVERTED: Final = 3  # JSON-RPC code of an execution that reverted
 _POLL_S: Final = 0.05
 _RETRY_S_MAX: Final = 1.0
-# How nodes say that they have the transaction already; its receipt then tells the truth.
-_KNOWN_ALREADY: Final = ("already known", "nonce too low", "known transaction", "alreadyknown")
+# How nodes say that they hold these very bytes and have not mined them yet: the receipt is still to come.
+_WAITS_ALREADY: Final = ("already known", "known transaction", "alreadyknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Transactor:
                 found[each.tx_hash] = self._outcome(each, receipt)
             elif refusal is not None:
                 reason = refusal.message
-                if any(words in reason.lower() for words in _KNOWN_ALREADY[:1] + _KNOWN_ALREADY[2:]):
+                if any(words in reason.lower() for words in _WAITS_ALREADY):
                     continue  # it waits in the mempool
                 self._forget_nonce(each.sender)
                 found[each.tx_hash] = TransactionRejected(
