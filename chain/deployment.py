@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chain.abi import BUSINESS_CONTRACTS, Call, abi_of, encode_call
+from chain.forks import creation_code, fork_of
 from chain.keys import Keyring, Signer
 from chain.refusals import ChainMismatch, Refusal
 from chain.roles import HELD_BY_CONTRACTS, HELD_BY_KEYS, RESTRICTED, Role
@@ -145,9 +146,10 @@ class _Deployer:
         self.address = signer.address
         self.chain_id = int(rpc.call("eth_chainId"), 16)
         self._nonce = int(rpc.call("eth_getTransactionCount", signer.address, "pending"), 16)
+        self._fork = fork_of(rpc)
 
     def create(self, contract: str, args: list[Any]) -> str:
-        code = abi_of(contract).encode_constructor(args)
+        code = creation_code(contract, args, self._fork)
         fields = unsigned_transaction(self.chain_id, self._nonce, "", code) | {"gas": _DEPLOY_GAS}
         del fields["to"]
         return str(self._send([fields], contract)[0]["contractAddress"])

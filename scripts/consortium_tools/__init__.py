@@ -1,0 +1,1 @@
+"""Networks of several authorities: engines, keys, genesis and settings, for here or for others."""
