@@ -1,7 +1,7 @@
 """geth, built from the Go module proxy into .build/tools and kept there.
 
-1.13.15 is the last line that seals Clique blocks; 1.14 only reads them. Go checks the module against its public
-checksum database, so the version says the bytes of the source.
+1.13.15 is the last line that seals Clique blocks; 1.14 only reads them. Go checks the module against its
+public checksum database, so the version says the bytes of the source.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BUILD_S_MAX = 900
 
 
 def find_or_build() -> Path:
-    """Return geth of exactly this version: CARAT_GETH, the one built before, or a new build of one to two minutes.
+    """Return geth of exactly this version: CARAT_GETH, the one built before, or a new build (1 to 2 minutes).
 
     Raises
     ------
@@ -77,18 +77,18 @@ def _build(folder: Path) -> None:
     go = shutil.which("go")
     if go is None:
         raise EngineMissing(
-            f"geth {VERSION} is built by Go, and there is no `go` here: install Go {'.'.join(map(str, GO_OLDEST))} "
-            "or newer, or name a geth by CARAT_GETH"
+            f"geth {VERSION} is built by Go, and there is no `go` here: install Go {_dotted(GO_OLDEST)} or newer, "
+            "or name a geth by CARAT_GETH"
         )
     asked = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False)
     version = go_version(asked.stdout)
     if version is None or version < GO_OLDEST:
         raise EngineMissing(
-            f"geth {VERSION} needs Go {'.'.join(map(str, GO_OLDEST))} or newer; here is {asked.stdout.strip() or 'none'}"
+            f"geth {VERSION} needs Go {_dotted(GO_OLDEST)} or newer; here is {asked.stdout.strip() or 'none'}"
         )
     print(f"Building geth {VERSION} (about a minute) ...", file=sys.stderr, flush=True)
     folder.mkdir(parents=True, exist_ok=True)
-    # The user's own GOFLAGS (-mod=vendor, say) and a workspace are for other modules; the Go that is here does it.
+    # The user's own GOFLAGS (-mod=vendor, say) and a workspace are for other modules.
     environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local"}
     environment.setdefault("CGO_ENABLED", "1" if shutil.which("cc") else "0")
     command = [go, "install", "-trimpath", *linker_flags(version), MODULE]
@@ -101,6 +101,10 @@ def _build(folder: Path) -> None:
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-8:])
         raise EngineMissing(f"`{' '.join(command)}` failed:\n{last}")
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 @contextmanager
