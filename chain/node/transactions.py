@@ -139,7 +139,7 @@ def restore(raw: bytes, sender: bytes) -> Transaction:
 
 
 def sign(transaction: Transaction, key: bytes) -> bytes:
-    """The raw form of a transaction (legacy or EIP-1559) with its chain id, signed."""
+    """The raw form of a transaction with its chain id, signed."""
     common = [transaction.gas, transaction.to, transaction.value, transaction.data]
     assert transaction.chain_id is not None
     if transaction.type_id == LEGACY:
@@ -150,8 +150,10 @@ def sign(transaction: Transaction, key: bytes) -> bytes:
         [address, [slot.to_bytes(32, "big") for slot in slots]] for address, slots in transaction.access_list
     ]
     fees = [transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas]
+    if transaction.type_id == ACCESS_LIST:
+        fees = fees[1:]
     fields = [transaction.chain_id, transaction.nonce, *fees, *common, slots]
-    kind = bytes((DYNAMIC_FEE,))
+    kind = bytes((transaction.type_id,))
     return kind + encode([*fields, *_signature(keccak(kind + encode(fields)), key)])
 
 
