@@ -7,8 +7,15 @@ A refusal is an expected answer, not a fault: it has a code, the numbers behind 
     │   └── ContractRefusal      a contract's typed error, decoded
     ├── TransactionMalformed     bytes that are no signed transaction of this chain
     ├── TransactionRejected      the node will not take the transaction
+    │   ├── NonceTaken           another transaction of this account was mined in its place
+    │   ├── FeeTooLow            the network asks for more than what was signed
+    │   └── FundsInsufficient    the account cannot pay for the gas
     ├── ChainUnreachable         the chain does not answer; the same call may succeed later
+    │   ├── ChainBehind          an older state answers than one seen before
+    │   └── TransactionUnmined   it was sent, and no block holds it yet
     ├── ChainMismatch            another chain answers than the one deployed to
+    ├── ChainUrlMalformed        no JSON-RPC address
+    ├── FinalityUnknown          the chain cannot say which block is final in this way
     ├── UnitMalformed            (chain.units)
     └── KeyringLocked            (chain.keys)
     (registry, exchange and api add their own)
@@ -81,9 +88,37 @@ class TransactionRejected(Refusal):
     """The node does not take this transaction."""
 
 
+class NonceTaken(TransactionRejected):
+    """Another transaction of this account was mined with this nonce; this one never will be."""
+
+
+class FeeTooLow(TransactionRejected):
+    """The network asks for a higher fee than what was signed; sign the act again."""
+
+
+class FundsInsufficient(TransactionRejected):
+    """The account cannot pay for the gas that the network charges."""
+
+
 class ChainUnreachable(Refusal):
     """The chain does not answer now; the same act may be sent again."""
 
 
+class ChainBehind(ChainUnreachable):
+    """The node that answers is behind a block that was seen before; ask again."""
+
+
+class TransactionUnmined(ChainUnreachable):
+    """The act was sent, but no block holds it for good yet; send the same act again."""
+
+
 class ChainMismatch(Refusal):
     """Another chain answers than the one that the contracts were deployed to."""
+
+
+class ChainUrlMalformed(Refusal):
+    """The chain's address is one http or https URL, or several with commas between them."""
+
+
+class FinalityUnknown(Refusal):
+    """The chain does not say which block is final in the way that was asked for."""

@@ -1,7 +1,7 @@
 """Transactions as bytes: what a signed one says, and what an unsigned one must carry.
 
-Gas costs nothing here, but a limit must be named. It is a generous linear bound on the call data, so that no
-estimate has to be asked for and a block's room is not reserved without need.
+Gas costs nothing on the embedded chain, but a limit must be named. It is a generous linear bound on the call
+data, so that no estimate has to be asked for and a block's room is not reserved without need.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from chain.fees import FREE, Fee
+from chain.keys import Signer
 from chain.refusals import TransactionMalformed
 
 TRANSACTION_BYTES_MAX: Final = 131_072
@@ -36,6 +38,7 @@ class SignedTransaction:
     nonce: int
     gas: int
     value_wei: int
+    fee: Fee = FREE
 
 
 def gas_limit(data: bytes) -> int:
@@ -43,19 +46,40 @@ def gas_limit(data: bytes) -> int:
     return _GAS_BASE + _GAS_PER_BYTE * len(data)
 
 
-def unsigned_transaction(chain_id: int, nonce: int, to: str, data: bytes) -> dict[str, Any]:
-    """Return the fields to sign: EIP-1559, no fee, no value."""
-    return {
+def unsigned_transaction(
+    chain_id: int, nonce: int, to: str | None, data: bytes, fee: Fee = FREE, gas: int | None = None
+) -> dict[str, Any]:
+    """Return the fields to sign: EIP-1559, no value; `to` None creates a contract."""
+    fields = {
         "type": 2,
         "chainId": chain_id,
         "nonce": nonce,
         "to": to,
         "value": 0,
-        "gas": gas_limit(data),
-        "maxFeePerGas": 0,
-        "maxPriorityFeePerGas": 0,
+        "gas": gas_limit(data) if gas is None else gas,
+        "maxFeePerGas": fee.max_wei,
+        "maxPriorityFeePerGas": fee.tip_wei,
         "data": "0x" + data.hex(),
     }
+    if to is None:
+        del fields["to"]
+    return fields
+
+
+def sign(signer: Signer, fields: dict[str, Any]) -> SignedTransaction:
+    """Sign the fields of `unsigned_transaction`."""
+    raw = signer.sign_transaction(fields)
+    return SignedTransaction(
+        raw=raw,
+        tx_hash="0x" + keccak(raw).hex(),
+        sender=signer.address,
+        to=fields.get("to"),
+        data=bytes.fromhex(fields["data"][2:]),
+        nonce=fields["nonce"],
+        gas=fields["gas"],
+        value_wei=fields["value"],
+        fee=Fee(fields["maxFeePerGas"], fields["maxPriorityFeePerGas"]),
+    )
 
 
 def read_transaction(raw: bytes, chain_id: int) -> SignedTransaction:
@@ -84,11 +108,13 @@ def read_transaction(raw: bytes, chain_id: int) -> SignedTransaction:
         nonce=fields["nonce"],
         gas=fields["gas"],
         value_wei=fields["value"],
+        fee=fields["fee"],
     )
 
 
 def _typed_fields(raw: bytes) -> dict[str, Any]:
     fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    price_wei = fields.get("gasPrice", 0)  # of an access-list transaction (EIP-2930)
     return {
         "chain_id": fields["chainId"],
         "to": to_checksum_address(fields["to"]) if fields["to"] else None,
@@ -96,11 +122,13 @@ def _typed_fields(raw: bytes) -> dict[str, Any]:
         "nonce": fields["nonce"],
         "gas": fields["gas"],
         "value": fields["value"],
+        "fee": Fee(fields.get("maxFeePerGas", price_wei), fields.get("maxPriorityFeePerGas", price_wei)),
     }
 
 
 def _legacy_fields(raw: bytes) -> dict[str, Any]:
-    nonce, _price, gas, to, value, data, v, _r, _s = rlp.decode(raw)
+    nonce, price, gas, to, value, data, v, _r, _s = rlp.decode(raw)
+    price_wei = int.from_bytes(price, "big")
     signature_v = int.from_bytes(v, "big")
     return {
         "chain_id": (signature_v - 35) // 2 if signature_v >= 35 else None,  # EIP-155
@@ -109,4 +137,5 @@ def _legacy_fields(raw: bytes) -> dict[str, Any]:
         "nonce": int.from_bytes(nonce, "big"),
         "gas": int.from_bytes(gas, "big"),
         "value": int.from_bytes(value, "big"),
+        "fee": Fee(price_wei, price_wei),
     }

@@ -1,0 +1,44 @@
+"""Patience: how long to go on asking a chain that is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from chain.refusals import ChainUnreachable
+
+POLL_S: Final = 0.05
+_RETRY_S_MAX: Final = 1.0
+
+T = TypeVar("T")
+
+
+class Patience:
+    """Growing pauses, then a refusal."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: something has happened."""
+        self._until_s = time.monotonic() + self._patience_s
+        self._pause_s = POLL_S
+
+    def wait_or_raise(self, refusal: ChainUnreachable | None = None) -> None:
+        """Sleep a little; when patience has run out, raise `refusal`, or a ChainUnreachable of its own."""
+        if time.monotonic() >= self._until_s:
+            raise refusal or ChainUnreachable(waited_s=int(self._patience_s))
+        time.sleep(self._pause_s)
+        self._pause_s = min(2 * self._pause_s, _RETRY_S_MAX)
+
+
+def with_patience(ask: Callable[[], T], patience_s: float) -> T:
+    """Ask until the chain answers; raises ChainUnreachable after `patience_s`."""
+    patience = Patience(patience_s)
+    while True:
+        try:
+            return ask()
+        except ChainUnreachable:
+            patience.wait_or_raise()
