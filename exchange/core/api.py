@@ -1,0 +1,91 @@
+"""What an engine can be asked: the same of the reference and of the compiled core."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, Self
+
+
+class CashBalance(NamedTuple):
+    """Fen."""
+
+    available: int
+    reserved: int
+
+
+class TonnesBalance(NamedTuple):
+    """Tonnes of one instrument. `tradable` may be sold or withdrawn now; `open_buys` may still come."""
+
+    available: int
+    reserved: int
+    tradable: int
+    open_buys: int
+
+
+class OrderView(NamedTuple):
+    """Where a remembered order stands. `price` and `shown` are 0 once it is done."""
+
+    participant: int
+    instrument: int
+    side: int
+    status: int
+    reason: int
+    quantity: int
+    filled: int
+    price: int
+    shown: int
+
+
+class LevelView(NamedTuple):
+    """What stands at a price."""
+
+    price: int
+    shown: int
+    orders: int
+
+
+class Engine(Protocol):
+    """The engine core."""
+
+    is_compiled: bool
+
+    def __init__(self) -> None: ...
+
+    def apply(self, commands: bytes | bytearray | memoryview) -> bytes:
+        """Do a run of commands and return the run of their reports; ValueError on a broken length."""
+
+    def snapshot(self) -> bytes:
+        """Return the canonical bytes of the state."""
+
+    @classmethod
+    def load(cls, snapshot: bytes) -> Self:
+        """Return the engine that gave this snapshot; ValueError when it is none."""
+
+    def state_hash(self) -> bytes:
+        """Return the BLAKE2b-256 of the snapshot."""
+
+    def check(self) -> None:
+        """Assert every invariant; AssertionError names the broken one."""
+
+    def counters(self) -> dict[str, int]:
+        """Return how far it is and how much there is.
+
+        Keys: sequence, now_us, day, trades, open_epoch, participants, instruments, orders, open_orders.
+        """
+
+    def participant(self, address: bytes) -> int:
+        """Return an address's number, 0 if it has none."""
+
+    def instrument(self, unit: int) -> int:
+        """Return a unit's number, 0 if it has none."""
+
+    def cash(self, participant: int) -> CashBalance:
+        """Return a participant's cash; zeros for an unknown one."""
+
+    def tonnes(self, participant: int, instrument: int) -> TonnesBalance:
+        """Return a participant's tonnes; zeros for an unknown one."""
+
+    def order(self, order_id: bytes) -> OrderView | None:
+        """Return a remembered order."""
+
+    def depth(self, instrument: int, side: int, levels: int) -> list[LevelView]:
+        """Return the best levels of a side, best first."""
