@@ -8,6 +8,7 @@ from chain.node.hashing import keccak
 from chain.node.transactions import Transaction, sign
 
 TEST_BALANCE_WEI = 10_000 * 10**18
+_MESSAGE = b"\x19Ethereum Signed Message:\n"
 
 
 def test_key(index: int) -> bytes:
@@ -36,3 +37,9 @@ class Unlocked:
     def sign(self, transaction: Transaction) -> bytes:
         """The raw form of an unsigned transaction of one of these accounts."""
         return sign(transaction, self._keys[transaction.sender])
+
+    def sign_message(self, address: bytes, message: bytes) -> bytes:
+        """The 65 bytes r, s, v (27 or 28) of an EIP-191 personal message."""
+        signed = keccak(_MESSAGE + str(len(message)).encode() + message)
+        signature = PrivateKey(self._keys[address]).sign_recoverable(signed, hasher=None)
+        return signature[:64] + bytes((signature[64] + 27,))

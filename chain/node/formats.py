@@ -67,6 +67,11 @@ def read_int(value: Any, name: str, maximum: int = UINT256_MAX) -> int:
     return number
 
 
+def read_slot(value: Any, name: str = "storage key") -> int:
+    """A storage slot: hex of at most 32 bytes, with or without leading zeros, of none at all for slot 0."""
+    return 0 if value in ("0x", "0X") else read_int(value, name)
+
+
 def read_bytes(value: Any, name: str, size: int | None = None) -> bytes:
     """Data, of exactly `size` bytes if given."""
     if not isinstance(value, str) or value[:2] not in ("0x", "0X"):

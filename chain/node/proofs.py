@@ -9,7 +9,7 @@ from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from chain.node.blocks import Block
 from chain.node.codec import decode
 from chain.node.errors import InvalidParams, LimitExceeded
-from chain.node.formats import checksum, hex_bytes, hex_int, hex_word, read_int
+from chain.node.formats import checksum, hex_bytes, hex_int, hex_word, read_slot
 from chain.node.hashing import keccak
 from chain.node.node import Node
 from chain.node.trie import Trie
@@ -29,6 +29,7 @@ def prove(node: Node, block: Block, address: bytes, slots: Any) -> dict[str, Any
         raise InvalidParams("storage keys: expected a list")
     if len(slots) > MAX_SLOTS:
         raise LimitExceeded(f"{len(slots)} storage keys, limit {MAX_SLOTS}")
+    node.state_after(block)  # refused here if it is not kept
     trie, key, root = node.store.state.trie, keccak(address), block.header.state_root
     record = trie.get(root, key)
     nonce, balance, storage, code = decode(record) if record else (b"", b"", BLANK_ROOT_HASH, EMPTY_SHA3)
@@ -44,7 +45,7 @@ def prove(node: Node, block: Block, address: bytes, slots: Any) -> dict[str, Any
 
 
 def _storage(trie: Trie, root: bytes, name: Any) -> dict[str, Any]:
-    slot = read_int(name, "storage key")
+    slot = read_slot(name)
     key = keccak(slot.to_bytes(32, "big"))
     word = trie.get(root, key)
     return {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth.constants import BLANK_ROOT_HASH
-
-from chain.node.blocks import Block, Log, Receipt, encode_header
+from chain.node.blocks import Block, Log, Receipt
 from chain.node.formats import checksum, hex_bytes, hex_int, hex_word
+from chain.node.raw import block_size
 from chain.node.transactions import ACCESS_LIST, LEGACY, AccessList, Transaction
 
 _EMPTY_NONCE = "0x0000000000000000"
@@ -38,15 +37,15 @@ def block_json(block: Block, full: bool) -> dict[str, Any]:
         "difficulty": "0x0",
         "totalDifficulty": "0x0",
         "extraData": hex_bytes(header.extra_data),
-        "size": hex_int(len(encode_header(block)) + sum(len(t.raw) for t in block.transactions)),
+        "size": hex_int(block_size(block)),
         "gasLimit": hex_int(header.gas_limit),
         "gasUsed": hex_int(header.gas_used),
         "timestamp": hex_int(header.timestamp),
-        "baseFeePerGas": "0x0",
-        "withdrawalsRoot": hex_bytes(BLANK_ROOT_HASH),
+        "baseFeePerGas": hex_int(int(header.base_fee_per_gas or 0)),
+        "withdrawalsRoot": hex_bytes(header.withdrawals_root or b""),
         "blobGasUsed": hex_int(header.blob_gas_used),
         "excessBlobGas": hex_int(header.excess_blob_gas),
-        "parentBeaconBlockRoot": hex_word(0),
+        "parentBeaconBlockRoot": hex_bytes(header.parent_beacon_block_root or b""),
         "transactions": transactions,
         "uncles": [],
         "withdrawals": [],
@@ -55,15 +54,23 @@ def block_json(block: Block, full: bool) -> dict[str, Any]:
 
 def transaction_json(transaction: Transaction, block: Block | None, index: int) -> dict[str, Any]:
     """A transaction; without a block it is still waiting."""
-    shown: dict[str, Any] = {
+    return {
         "hash": hex_bytes(transaction.hash),
+        "from": checksum(transaction.sender),
         "blockHash": None if block is None else hex_bytes(block.hash),
         "blockNumber": None if block is None else hex_int(block.number),
+        "blockTimestamp": None if block is None else hex_int(block.header.timestamp),
         "transactionIndex": None if block is None else hex_int(index),
+        **signed_json(transaction),
+    }
+
+
+def signed_json(transaction: Transaction) -> dict[str, Any]:
+    """What a transaction says by itself."""
+    shown: dict[str, Any] = {
         "type": hex_int(transaction.type_id),
         "chainId": None if transaction.chain_id is None else hex_int(transaction.chain_id),
         "nonce": hex_int(transaction.nonce),
-        "from": checksum(transaction.sender),
         "to": checksum(transaction.to) if transaction.to else None,
         "value": hex_int(transaction.value),
         "gas": hex_int(transaction.gas),
@@ -135,14 +142,23 @@ def log_json(
     log: Log, block: Block, transaction: Transaction, transaction_index: int, log_index: int
 ) -> dict[str, Any]:
     """A log with its place in the chain; `log_index` counts within the block."""
+    place = block.number, block.hash, int(block.header.timestamp)
+    return placed_log_json(log, place, transaction.hash, transaction_index, log_index)
+
+
+def placed_log_json(
+    log: Log, block: tuple[int, bytes, int], transaction: bytes, transaction_index: int, log_index: int
+) -> dict[str, Any]:
+    """The same of a block's number, hash and time, and the transaction's hash."""
+    number, block_hash, timestamp_utc = block
     return {
         "address": checksum(log.address),
         "topics": [hex_bytes(topic) for topic in log.topics],
         "data": hex_bytes(log.data),
-        "blockNumber": hex_int(block.number),
-        "blockHash": hex_bytes(block.hash),
-        "blockTimestamp": hex_int(block.header.timestamp),
-        "transactionHash": hex_bytes(transaction.hash),
+        "blockNumber": hex_int(number),
+        "blockHash": hex_bytes(block_hash),
+        "blockTimestamp": hex_int(timestamp_utc),
+        "transactionHash": hex_bytes(transaction),
         "transactionIndex": hex_int(transaction_index),
         "logIndex": hex_int(log_index),
         "removed": False,

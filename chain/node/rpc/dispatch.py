@@ -1,12 +1,14 @@
 """From a request's body to its answer: parsing, finding the method, errors, batches.
 
 Within a batch requests run in order. Transactions sent one after the other go into one block: it is built
-when something else is asked, or the batch ends.
+when something else is asked, or the batch ends. A batch that takes long lets others in between.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from copy import copy
 from typing import Any
 
@@ -17,16 +19,20 @@ from chain.node.errors import (
     InternalError,
     InvalidParams,
     InvalidRequest,
+    LimitExceeded,
     MethodNotFound,
     ParseError,
     RpcError,
 )
 from chain.node.node import Node
 from chain.node.rpc import carat, debug, eth, evm, net, polling, txpool
-from chain.node.rpc.sending import SENDING, Sent
+from chain.node.rpc.arity import check_count
+from chain.node.rpc.sending import SENDING, SIGNING, Sent
 from chain.node.rpc.table import Method
 
 MAX_BATCH = 10_000
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+_TURN_SECONDS = 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +53,13 @@ class Dispatcher:
         }
         self._sending = {"eth_sendRawTransaction": SENDING["eth_sendRawTransaction"]}
         if node.settings.test_methods:
-            self._methods |= evm.METHODS
+            self._methods |= evm.METHODS | SIGNING
             self._sending = SENDING
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The names of all methods."""
+        return frozenset(self._methods) | frozenset(self._sending)
 
     def with_methods(self, methods: dict[str, Method]) -> Dispatcher:
         """The same, with filters and pool shared, and some methods more."""
@@ -77,6 +88,7 @@ class Dispatcher:
     async def _run(self, requests: list[Any]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         waiting: list[tuple[int, Any, Sent]] = []
+        size, turn = 0, time.monotonic()
         for request in requests:
             try:
                 request_id, method, params = _read(request)
@@ -86,11 +98,21 @@ class Dispatcher:
             send = self._sending.get(method)
             if send is None and waiting:
                 await self._settle(waiting, answers)
+            if not waiting and time.monotonic() - turn > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                turn = time.monotonic()
             try:
+                if size > MAX_ANSWER_BYTES:
+                    raise LimitExceeded(f"the batch's answers are larger than {MAX_ANSWER_BYTES} bytes")
+                check_count(method, params)
                 result = self._find(method)(self._node, params) if send is None else send(self._node, params)
                 if isinstance(result, Sent):
                     waiting.append((len(answers), request_id, result))
                     result = None
+                elif len(requests) > 1:
+                    text = orjson.dumps(result)
+                    size += len(text)
+                    result = orjson.Fragment(text)
                 answers.append({"jsonrpc": "2.0", "id": request_id, "result": result})
             except RpcError as error:
                 answers.append(_failed(request_id, error))
@@ -129,7 +151,7 @@ def _read(request: Any) -> tuple[Any, str, list[Any]]:
     if not isinstance(request, dict):
         raise InvalidRequest("a request is an object")
     request_id = request.get("id")
-    if not (request_id is None or isinstance(request_id, str | int | float)):
+    if not _may_be_id(request_id):
         raise InvalidRequest("id: expected a string, a number or null")
     if request.get("jsonrpc", "2.0") != "2.0":
         raise InvalidRequest("jsonrpc: expected 2.0")
@@ -146,7 +168,11 @@ def _read(request: Any) -> tuple[Any, str, list[Any]]:
 
 def _id_of(request: Any) -> Any:
     request_id = request.get("id") if isinstance(request, dict) else None
-    return request_id if isinstance(request_id, str | int | float) else None
+    return request_id if _may_be_id(request_id) else None
+
+
+def _may_be_id(value: Any) -> bool:
+    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
 
 
 def _is_notification(request: Any) -> bool:

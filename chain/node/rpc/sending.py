@@ -1,27 +1,18 @@
-"""Sending transactions: the two methods whose answer waits for a block."""
+"""Sending transactions, whose answer waits for a block; before it, completing and signing them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from chain.node import calls
-from chain.node.errors import InvalidParams, ServerError
-from chain.node.formats import (
-    UINT64_MAX,
-    checksum,
-    hex_bytes,
-    param,
-    read_address,
-    read_bytes,
-    read_int,
-    read_object,
-)
+from chain.node.drafts import draft_json, read_draft, require_unlocked, unlocked_draft
+from chain.node.formats import hex_bytes, param, read_address, read_bytes
 from chain.node.node import Node
-from chain.node.transactions import DYNAMIC_FEE, LEGACY
+from chain.node.rpc.table import Method
+from chain.node.transactions import DYNAMIC_FEE, LEGACY, decode
+from chain.node.views import signed_json
 
 DEFAULT_GAS = 30_000_000
-_DYNAMIC_FIELDS = ("maxFeePerGas", "maxPriorityFeePerGas", "accessList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +37,31 @@ def send_raw_transaction(node: Node, params: list[Any]) -> Sent:
 
 def send_transaction(node: Node, params: list[Any]) -> Sent:
     """Sign for an unlocked account and send."""
-    fields = read_object(param(params, 0), "transaction")
-    sender = read_address(fields.get("from"), "from")
-    if sender not in node.unlocked:
-        raise ServerError(f"unknown account: {checksum(sender)} is not unlocked here")
-    call = calls.read_call(fields)
-    gas = fields.get("gas")
-    nonce = fields.get("nonce")
-    dynamic = any(fields.get(name) is not None for name in _DYNAMIC_FIELDS)
-    if dynamic and fields.get("gasPrice") is not None:
-        raise InvalidParams("both gasPrice and maxFeePerGas specified")
-    transaction = replace(
-        call,
-        type_id=DYNAMIC_FEE if dynamic else LEGACY,
-        chain_id=node.settings.chain_id,
-        nonce=node.pool.next_nonce(sender) if nonce is None else read_int(nonce, "nonce", UINT64_MAX),
-        gas=DEFAULT_GAS if gas is None else read_int(gas, "gas", UINT64_MAX),
-    )
-    return Sent(*node.admit(node.unlocked.sign(transaction)))
+    draft = unlocked_draft(node, param(params, 0), default_type=LEGACY, default_gas=DEFAULT_GAS)
+    return Sent(*node.admit(node.unlocked.sign(draft)))
+
+
+def sign_transaction(node: Node, params: list[Any]) -> dict[str, Any]:
+    """Complete and sign for an unlocked account, without sending."""
+    raw = node.unlocked.sign(unlocked_draft(node, param(params, 0), default_type=DYNAMIC_FEE))
+    return {"raw": hex_bytes(raw), "tx": signed_json(decode(raw, node.settings.chain_id))}
+
+
+def sign(node: Node, params: list[Any]) -> str:
+    """An EIP-191 signature of data by an unlocked account."""
+    address = read_address(param(params, 0))
+    require_unlocked(node, address)
+    return hex_bytes(node.unlocked.sign_message(address, read_bytes(param(params, 1), "message")))
+
+
+def fill_transaction(node: Node, params: list[Any]) -> dict[str, Any]:
+    """Complete a transaction that somebody else will sign."""
+    return {"tx": draft_json(read_draft(node, param(params, 0), default_type=DYNAMIC_FEE))}
 
 
 SENDING = {
     "eth_sendRawTransaction": send_raw_transaction,
     "eth_sendTransaction": send_transaction,
 }
+METHODS: dict[str, Method] = {"eth_fillTransaction": fill_transaction}
+SIGNING: dict[str, Method] = {"eth_sign": sign, "eth_signTransaction": sign_transaction}

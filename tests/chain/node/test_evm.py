@@ -19,7 +19,8 @@ from chain.node.evm import program
 from chain.node.evm.codegen import ARITY
 from chain.node.evm.program import ExecutionTimeout, Program
 from chain.node.fork import NodeState, execution_context
-from chain.node.trace import TraceOptions, Tracer, TracingState, tracing
+from chain.node.tracing.budget import Budget
+from chain.node.tracing.machine import Tracer, tracing
 from chain.node.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
@@ -88,8 +89,8 @@ def outcome(state: NodeState, code: bytes, gas: int, data: bytes) -> list[Any]:
 
 
 def both(code: bytes, gas: int = 200_000, data: bytes = b"") -> tuple[list[Any], list[Any]]:
-    reference = state_for(TracingState)
-    with tracing(reference, Tracer(TraceOptions(stack=False, storage=False))):
+    reference = state_for(NodeState)
+    with tracing(reference, Tracer(Budget())):
         expected = outcome(reference, code, gas, data)
     return outcome(state_for(NodeState), code, gas, data), expected
 

@@ -15,11 +15,11 @@ def test_a_trace_shows_every_step_of_the_transaction(rpc: LocalRpc) -> None:
     steps = trace["structLogs"]
     assert [step["op"] for step in steps[:6]] == ["PUSH1", "SLOAD", "PUSH1", "ADD", "DUP1", "PUSH1"]
     assert [step["pc"] for step in steps[:4]] == [0, 2, 3, 5]
-    assert (steps[0]["stack"], steps[1]["stack"]) == ([], ["0" * 64])
-    assert steps[2]["stack"] == [f"{2:064x}"]  # the two before it have counted
+    assert (steps[0]["stack"], steps[1]["stack"]) == ([], ["0x0"])
+    assert steps[2]["stack"] == ["0x2"]  # the two before it have counted
     assert steps[1]["gasCost"] == 2100
     assert {step["depth"] for step in steps} == {1}
-    assert (trace["failed"], trace["returnValue"]) == (False, f"{3:064x}")
+    assert (trace["failed"], trace["returnValue"]) == (False, f"0x{3:064x}")
     gas = rpc.call("eth_getTransactionReceipt", receipts[2])["gasUsed"]
     assert trace["gas"] == int(gas, 16)
 
@@ -28,7 +28,7 @@ def test_a_trace_of_a_revert_ends_in_it(rpc: LocalRpc) -> None:
     reverter = rpc.deploy(REVERTER)
     failed = rpc.send(signed(1, 0, reverter, b"\x01\x02\x03"))
     trace = rpc.call("debug_traceTransaction", failed["transactionHash"], {"disableStorage": True})
-    assert (trace["failed"], trace["returnValue"]) == (True, "010203")
+    assert (trace["failed"], trace["returnValue"]) == (True, "0x010203")
     assert (trace["structLogs"][-1]["op"], trace["structLogs"][-1]["error"]) == (
         "REVERT",
         "execution reverted",
@@ -41,7 +41,7 @@ def test_a_trace_of_a_revert_ends_in_it(rpc: LocalRpc) -> None:
 def test_a_trace_that_is_too_long_is_refused(
     rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch, cap: str, value: float
 ) -> None:
-    monkeypatch.setattr(f"chain.node.trace.{cap}", value)
+    monkeypatch.setattr(f"chain.node.tracing.budget.{cap}", value)
     looper = rpc.deploy(LOOPER)
     failed = rpc.send(signed(1, 0, looper, gas=100_000))
     code, message = rpc.refusal("debug_traceTransaction", failed["transactionHash"])
