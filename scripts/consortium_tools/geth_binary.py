@@ -77,8 +77,8 @@ def _build(folder: Path) -> None:
     go = shutil.which("go")
     if go is None:
         raise EngineMissing(
-            f"geth {VERSION} is built by Go, and there is no `go` here: install Go {_dotted(GO_OLDEST)} or newer, "
-            "or name a geth by CARAT_GETH"
+            f"geth {VERSION} is built by Go, and there is no `go` here: install Go {_dotted(GO_OLDEST)} or "
+            "newer, or name a geth by CARAT_GETH"
         )
     asked = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False)
     version = go_version(asked.stdout)

@@ -1,9 +1,9 @@
 """The contracts compiled for the London fork, for engines that stop there (Clique in every geth).
 
 OpenZeppelin 5.7 copies memory with MCOPY, an instruction of Cancun, in hand-written assembly that the
-compiler refuses for London whether or not a contract uses it. So each `mcopy(to, from, length)` in those files
-is replaced, while compiling and nowhere else, by a loop over words that leaves the same memory. Every other
-line is the same.
+compiler refuses for London whether or not a contract uses it. So each `mcopy(to, from, length)` in those
+files is replaced, while compiling and nowhere else, by a loop over words that leaves the same memory. Every
+other line is the same.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 OPENZEPPELIN = ROOT / "node_modules" / "@openzeppelin" / "contracts"
 
-# Whole words in the direction in which no byte is overwritten before it was read, and last the bytes that fill
-# no word, beside what stood there.
+# Whole words in the direction in which no byte is overwritten before it was read, and last the bytes that
+# fill no word, beside what stood there.
 _COPY = """{{
     let copyTo := {to}
     let copyFrom := {source}
