@@ -16,6 +16,7 @@ from pathlib import Path
 
 import lmdb
 
+from chain.node import policy
 from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.server import serve
 from chain.node.store import StoreInUse
@@ -36,7 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
         fsync=not options.no_fsync,
         authority_key=options.authority_key,
         passphrase=os.environ.get(PASSPHRASE_VARIABLE, ""),
+        mining=options.mine,
+        deployers=options.deployers,
+        quota=policy.quota(options),
+        operators=frozenset(options.operators),
+        keep_states=policy.keep_states(options),
     )
+    if options.mine.manual and not options.test_methods:
+        return _fail("--mine manual needs --test-methods: nobody could ask for a block")
     try:
         node = Node(options.data, settings)
     except (OSError, ValueError, StoreInUse, Refusal, lmdb.Error) as error:
@@ -90,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unlocked", type=int, default=10, metavar="N", help="test accounts, with --test-methods only"
     )
+    policy.add_arguments(parser)
     parser.add_argument(
         "--no-fsync",
         action="store_true",

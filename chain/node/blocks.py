@@ -16,6 +16,7 @@ from eth_typing import BlockNumber, Hash32
 
 from chain.node.codec import decode, decode_as, encode, encode_object
 from chain.node.fork import BLOCK_GAS_LIMIT, COINBASE, PREVRANDAO
+from chain.node.log_index import list_span
 from chain.node.roots import bloom_of, ordered_root
 from chain.node.transactions import Transaction, restore
 
@@ -73,8 +74,9 @@ def assemble(
     *,
     transactions: Sequence[Transaction] = (),
     receipts: Sequence[Receipt] = (),
+    extra_data: bytes = b"",
 ) -> Block:
-    """The block that holds these transactions with these results."""
+    """The block that holds these transactions with these results; `extra_data` names its rules."""
     bloom = 0
     for receipt in receipts:
         bloom |= receipt.bloom
@@ -93,7 +95,7 @@ def assemble(
         ),
         bloom=bloom,
         gas_used=receipts[-1].cumulative_gas_used if receipts else 0,
-        extra_data=b"",
+        extra_data=extra_data,
         mix_hash=PREVRANDAO,
         nonce=b"\x00" * 8,
         base_fee_per_gas=0,
@@ -162,3 +164,10 @@ def decode_receipts(data: bytes) -> tuple[Receipt, ...]:
         logs = tuple(Log(address, tuple(topics), body) for address, topics, body in rows)
         receipts.append(Receipt(len(status), gas, cumulative, logs, created or None, logs_bloom(logs)))
     return tuple(receipts)
+
+
+def read_log(record: bytes | memoryview, offset: int) -> Log:
+    """One log of a receipts record, from where it begins."""
+    _, end = list_span(record, offset)
+    address, topics, body = decode(bytes(record[offset:end]))
+    return Log(address, tuple(topics), body)

@@ -19,6 +19,8 @@ from chain.node.transactions import Transaction
 
 # Gas bounds work, but not in pure Python's seconds: one that runs on and on would hold up everybody.
 TRANSACTION_SECONDS = 20.0
+# Nobody is answered while a block is built: after this, what waits is left for the next one.
+BLOCK_SECONDS = 2.0
 
 
 class Unexecutable(Exception):
@@ -39,11 +41,18 @@ class Built:
     left: int = 0
 
 
-def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Iterable[Transaction]) -> Built:
+def build(
+    state: NodeState,
+    parent: Block,
+    timestamp_utc: int,
+    transactions: Iterable[Transaction],
+    extra_data: bytes = b"",
+) -> Built:
     """Run `transactions` on `state` (the parent's, in the new block's context) and make a block of what ran.
 
-    A transaction whose gas does not fit any more is left for the next block, and with it everything
-    after: the order of a pool is the order of its blocks.
+    A transaction whose gas does not fit any more, or whose turn comes when BLOCK_SECONDS are over, is left
+    for the next block, and with it everything after: the order of a pool is the order of its blocks. One
+    transaction is taken in any case.
 
     Raises
     ------
@@ -55,8 +64,10 @@ def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Ite
     refused: list[tuple[Transaction, RpcError]] = []
     skipped: set[bytes] = set()
     gas, left = 0, 0
+    end = time.monotonic() + BLOCK_SECONDS
     for transaction in transactions:
-        if left or gas + transaction.gas > BLOCK_GAS_LIMIT:
+        late = bool(included) and time.monotonic() > end
+        if left or late or gas + transaction.gas > BLOCK_GAS_LIMIT:
             left += 1
             continue
         if transaction.sender in skipped:
@@ -81,6 +92,12 @@ def build(state: NodeState, parent: Block, timestamp_utc: int, transactions: Ite
     state.persist()
     root = state.state_root
     block = assemble(
-        parent.number + 1, parent.hash, timestamp_utc, root, transactions=included, receipts=receipts
+        parent.number + 1,
+        parent.hash,
+        timestamp_utc,
+        root,
+        transactions=included,
+        receipts=receipts,
+        extra_data=extra_data,
     )
     return Built(block, refused, left)

@@ -26,4 +26,8 @@ class Committer:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         self._round = None
-        self._node.mine_ready()
+        # Between two blocks others are answered; what comes meanwhile has a round of its own.
+        mark = self._node.pool.arrived
+        while self._node.pool.has_ready(mark):
+            self._node.mine_block()
+            await asyncio.sleep(0)

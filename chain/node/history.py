@@ -5,13 +5,15 @@ Blocks are decoded once and kept in a small cache, as whoever sends a transactio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH
 from eth_typing import Hash32
 
+from chain.node import codec
 from chain.node.authority import Authority
 from chain.node.blocks import (
     Block,
@@ -23,11 +25,17 @@ from chain.node.blocks import (
     encode_header,
     encode_receipts,
 )
+from chain.node.hashing import keccak
+from chain.node.log_index import LogIndex
+from chain.node.rules import TABLE as RULES
+from chain.node.rules import Rules, extra_data, in_force, stored_rules
 from chain.node.store import Store
 
 _CACHED_TRANSACTIONS = 8_000
 _CACHED_BLOCKS = 4_096
 _BLOCKHASH_DEPTH = 256
+# Where they are in a header's list.
+_STATE_ROOT, _TIMESTAMP = 3, 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,13 @@ class History:
         self._cached_transactions = 0
         height = store.meta("height")
         self.is_new = height is None
+        self._rules: list[Rules] = stored_rules(store)
         if height is not None:
             self.head = self._load(height)
+        with store.view() as view:
+            self._log_index = LogIndex(view, self._receipts_record)
+        for rows in self._log_index.catch_up(-1 if height is None else height):
+            store.commit(rows, {})
 
     def begin(
         self,
@@ -56,28 +69,49 @@ class History:
         meta: dict[str, Any],
         authority: Authority,
         state_root: bytes = BLANK_ROOT_HASH,
+        rules: Rules | None = None,
     ) -> None:
-        """Write the genesis block."""
-        self.append(assemble(0, b"\x00" * 32, timestamp_utc, state_root), meta, authority)
+        """Write the genesis block, and the rules that it is made by."""
+        genesis = assemble(0, b"\x00" * 32, timestamp_utc, state_root, extra_data=extra_data(rules))
+        self.append(genesis, meta, authority, rules)
         self.is_new = False
 
-    def append(self, block: Block, meta: dict[str, Any], authority: Authority) -> None:
+    def rules_at(self, number: int) -> Rules | None:
+        """The rules that block `number` is, or would be, made by; None where there are none."""
+        return in_force(self._rules, number)
+
+    def set_rules(self, rules: Rules, authority: Authority) -> None:
+        """Let other rules hold from the next block on."""
+        assert rules.since == self.head.number + 1
+        self._store.commit({RULES: {number_key(rules.since): rules.record(authority)}}, {})
+        self._rules = stored_rules(self._store)
+
+    def append(
+        self, block: Block, meta: dict[str, Any], authority: Authority, rules: Rules | None = None
+    ) -> None:
         """Make `block` the head, sealed and durably, with the state that waits in the store."""
         key = number_key(block.number)
+        receipts, logs = encode_receipts(block), sum(len(receipt.logs) for receipt in block.receipts)
+        index_rows = self._log_index.rows(block.number, receipts, logs)
         self._store.commit(
             {
                 b"headers": {key: encode_header(block)},
                 b"bodies": {key: encode_body(block)},
-                b"receipts": {key: encode_receipts(block)},
+                b"receipts": {key: receipts},
                 b"seals": {key: authority.seal(block.hash)},
                 b"numbers": {block.hash: key},
                 b"transactions": {
                     transaction.hash: key + index.to_bytes(4, "big")
                     for index, transaction in enumerate(block.transactions)
                 },
+                RULES: {} if rules is None else {key: rules.record(authority)},
+                **index_rows,
             },
             {**meta, "height": block.number},
         )
+        self._log_index.wrote(block.number, index_rows, logs)
+        if rules is not None:
+            self._rules = [rules]
         self.head = block
         self._remember(block)
 
@@ -85,6 +119,8 @@ class History:
         """Make block `number` the head again; the blocks above it are gone, also from every lookup."""
         above = [self._load(n) for n in range(number + 1, self.head.number + 1)]
         keys = [number_key(block.number) for block in above]
+        with self._store.view() as view:
+            index_removals = self._log_index.removals(view, number)
         self._store.rewind(
             {
                 b"headers": keys,
@@ -93,9 +129,14 @@ class History:
                 b"seals": keys,
                 b"numbers": [block.hash for block in above],
                 b"transactions": [t.hash for block in above for t in block.transactions],
+                RULES: [number_key(each.since) for each in self._rules if each.since > number + 1],
+                **index_removals,
             },
             {**meta, "height": number},
         )
+        with self._store.view() as view:
+            self._log_index.rewound(view, number)
+        self._rules = stored_rules(self._store)
         for block in above:
             self._forget(block.number)
         self.head = self._load(number)
@@ -108,6 +149,26 @@ class History:
         """The block with this hash."""
         key = self._store.get(b"numbers", block_hash)
         return None if key is None else self._load(int.from_bytes(key, "big"))
+
+    def summary(self, number: int) -> tuple[int, bytes, int]:
+        """A block's number, hash and time, without reading the rest of it."""
+        block = self._cache.get(number)
+        if block is not None:
+            return number, block.hash, int(block.header.timestamp)
+        header = self._store.get(b"headers", number_key(number))
+        assert header is not None
+        return number, keccak(header), int.from_bytes(codec.decode(header)[_TIMESTAMP], "big")
+
+    def transaction_hashes(self, number: int) -> Callable[[int], bytes]:
+        """What gives the hashes of a block's transactions by their index, without reading the rest of it."""
+        block = self._cache.get(number)
+        if block is not None:
+            transactions = block.transactions
+            return lambda index: transactions[index].hash
+        body = self._store.get(b"bodies", number_key(number))
+        assert body is not None
+        rows = codec.decode(body)
+        return cache(lambda index: keccak(rows[index][0]))
 
     def seal_of(self, block: Block) -> bytes:
         """The authority's signature of the block's hash."""
@@ -126,6 +187,23 @@ class History:
         """Hashes of the blocks below `number`, newest first, as BLOCKHASH reads them."""
         for n in range(number - 1, max(-1, number - 1 - _BLOCKHASH_DEPTH), -1):
             yield Hash32(self._load(n).hash)
+
+    @property
+    def logs_indexed(self) -> int:
+        """The last block whose logs are in the index; those of later ones are looked for block by block."""
+        return self._log_index.indexed
+
+    def state_roots(self, first: int, last: int) -> Iterator[bytes]:
+        """The state roots of some blocks, without reading the rest of them."""
+        for number in range(first, last + 1):
+            header = self._store.get(b"headers", number_key(number))
+            assert header is not None
+            yield codec.decode(header)[_STATE_ROOT]
+
+    def _receipts_record(self, number: int) -> bytes:
+        record = self._store.get(b"receipts", number_key(number))
+        assert record is not None
+        return record
 
     def _load(self, number: int) -> Block:
         block = self._cache.get(number)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,15 @@ from chain.node.authority import Authority, AuthorityChanged
 from chain.node.blocks import Block
 from chain.node.builder import Unexecutable, build
 from chain.node.clock import Clock
-from chain.node.errors import RpcError
+from chain.node.errors import RpcError, ServerError
 from chain.node.fork import BLOCK_GAS_LIMIT, CallState, NodeState, execution_context
 from chain.node.formats import checksum
 from chain.node.history import History
 from chain.node.mempool import Mempool
+from chain.node.modes import Mining
+from chain.node.pruning import Kept
+from chain.node.quota import Quota, QuotaRule
+from chain.node.rules import Rules, extra_data
 from chain.node.store import Store
 from chain.node.transactions import Transaction, check, decode
 from chain.node.world import MAX_KEPT, World
@@ -44,12 +49,32 @@ def genesis_root(db: AtomicDatabaseAPI, unlocked: Unlocked) -> Hash32:
     return world.make_state_root()
 
 
+class StateUnavailable(ServerError):
+    """The state after this block was pruned, in geth's words. `carat chain verify` computes it again."""
+
+    def __init__(self, block: Block, first_kept: int) -> None:
+        root = "0x" + block.header.state_root.hex()
+        super().__init__(
+            f"missing trie node {root} (path ) state {root} is not available: states before block "
+            f"{first_kept} are pruned, asked for block {block.number}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployers:
+    """Who may deploy contracts from now on: the listed addresses, or everybody where it is None."""
+
+    listed: frozenset[bytes] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a node runs. `genesis_utc` sets the clock of a new chain; an old chain keeps its own.
 
     `authority_key` is the file of the key that seals blocks, by default one in the data directory, which is
-    made with a new chain; `passphrase` opens it.
+    made with a new chain; `passphrase` opens it. `deployers` changes the chain's rules, None leaves them.
+    `quota` rations what each sender but `operators` may ask for, None for no quota. `keep_states` is of how
+    many blocks the states stay readable, None for all.
     """
 
     chain_id: int = DEFAULT_CHAIN_ID
@@ -59,6 +84,11 @@ class Settings:
     fsync: bool = True
     authority_key: Path | None = None
     passphrase: str = field(default="", repr=False)
+    mining: Mining = field(default_factory=Mining)
+    deployers: Deployers | None = None
+    quota: QuotaRule | None = None
+    operators: frozenset[bytes] = frozenset()
+    keep_states: int | None = None
 
 
 class Node:
@@ -75,16 +105,23 @@ class Node:
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
             self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
             self._snapshot_count: int = self.store.meta("snapshot_count") or 0
+            self.first_kept: int = self.store.meta("first_kept") or 0
             if self.history.is_new:
                 self._begin()
             else:
                 self._resume()
+            if settings.keep_states is not None:
+                self.store.keep_only(self._kept)
         except BaseException:
             self.store.close()
             raise
-        self.pool = Mempool(self._mined_nonce)
+        self.mining = replace(settings.mining)
+        self.quota = Quota(settings.quota, settings.operators)
+        self.pool = Mempool(self._mined_nonce, self._mined_balance, settings.operators, self._dropped)
+        self._left_some = False
         self.refusals: dict[bytes, RpcError] = {}
         self.on_block: list[Callable[[Block], None]] = []
+        self.on_pending: list[Callable[[Transaction], None]] = []
 
     @property
     def head(self) -> Block:
@@ -98,14 +135,38 @@ class Node:
 
         One that is mined or waiting already is answered like the first time, so a client may send again
         whatever it is not sure of.
+
+        Raises
+        ------
+        RpcError :
+            If it can never be mined, may not deploy, is more than its sender's quota, or there is no room.
         """
         transaction = decode(raw, self.settings.chain_id)
         if self.history.find(transaction.hash) is not None:
             return transaction.hash, False
+        if self.pool.get(transaction.hash) is None:
+            self._take_in(transaction)
+        return transaction.hash, self.mining.automine and self.pool.is_ready(transaction)
+
+    def _take_in(self, transaction: Transaction) -> None:
         check(transaction, BLOCK_GAS_LIMIT)
+        rules = self.history.rules_at(self.head.number + 1)
+        if rules is not None:
+            rules.permit(transaction)
+        self.quota.reserve(transaction, newcomer=not self._mined_nonce(transaction.sender))
+        try:
+            self.pool.add(transaction)
+        except RpcError:
+            self.quota.release(transaction, 0)
+            raise
         self.refusals.pop(transaction.hash, None)
-        ready = self.pool.add(transaction)
-        return transaction.hash, ready
+        for hear in self.on_pending:
+            hear(transaction)
+
+    def _dropped(self, transaction: Transaction, reason: RpcError) -> None:
+        """The pool let go of a transaction that it had taken."""
+        self.quota.release(transaction, transaction.intrinsic_gas)
+        self._refuse(transaction, reason)
 
     def mine_ready(self) -> None:
         """Build blocks until nothing is ready; what could not run is in `refusals`, by its hash."""
@@ -119,15 +180,18 @@ class Node:
                 return self._mine_block()
             except Unexecutable as problem:
                 _log.exception("left out of the block")
-                self._refuse(problem.transaction, problem.refusal)
+                self._dropped(problem.transaction, problem.refusal)
                 self.pool.settle([], [problem.transaction])
 
     def _mine_block(self) -> Block:
         clock = self.clock.state()
         timestamp = self.clock.take(self.head.header.timestamp)
-        state = NodeState(self._head_world(), self._context(self.head.number + 1, timestamp))
+        number = self.head.number + 1
+        state = NodeState(self._head_world(), self._context(number, timestamp))
+        under = extra_data(self.history.rules_at(number))
+        waiting = self.pool.take_ready(by_turns=self._left_some)
         try:
-            built = build(state, self.head, timestamp, self.pool.take_ready())
+            built = build(state, self.head, timestamp, waiting, under)
             self.history.append(built.block, {"clock": self.clock.state()}, self.authority)
         except BaseException:
             self._drop_world()
@@ -135,8 +199,12 @@ class Node:
             raise
         if state.world.kept > MAX_KEPT:
             self._drop_world()
+        self._left_some = built.left > 0
+        self._note_pruned()
+        for transaction, receipt in zip(built.block.transactions, built.block.receipts, strict=True):
+            self.quota.release(transaction, receipt.gas_used)
         for transaction, error in built.refused:
-            self._refuse(transaction, error)
+            self._dropped(transaction, error)
         self.pool.settle(list(built.block.transactions), [transaction for transaction, _ in built.refused])
         for hear in self.on_block:
             hear(built.block)
@@ -196,10 +264,35 @@ class Node:
             other: kept for other, kept in self._snapshots.items() if int(other, 16) < int(name, 16)
         }
         self.clock.restore(snapshot["clock"])
-        self.history.rewind(snapshot["height"], {**self._snapshot_meta(), "clock": self.clock.state()})
+        height = snapshot["height"]
+        self.first_kept = min(self.first_kept, height)
+        meta = {"clock": self.clock.state(), "first_kept": self.first_kept}
+        self.history.rewind(height, {**self._snapshot_meta(), **meta})
         self.pool.clear()
+        self.quota.clear()
         self._drop_world()
         return True
+
+    # Pruned states
+
+    def require_state(self, block: Block) -> None:
+        """Raise StateUnavailable if the state after `block` was pruned."""
+        if block.number < self.first_kept and block.number not in self._snapshot_heights():
+            raise StateUnavailable(block, self.first_kept)
+
+    def _kept(self) -> Kept:
+        assert self.settings.keep_states is not None
+        head = self.head.number
+        first = max(self.first_kept, head + 1 - self.settings.keep_states, 0)
+        heights = [height for height in self._snapshot_heights() if height < first]
+        older = (root for height in heights for root in self.history.state_roots(height, height))
+        return Kept(first, chain(self.history.state_roots(first, head), older))
+
+    def _note_pruned(self) -> None:
+        self.first_kept = self.store.meta("first_kept") or 0
+
+    def _snapshot_heights(self) -> set[int]:
+        return {int(kept["height"]) for kept in self._snapshots.values()}
 
     def close(self) -> None:
         """Let go of the data directory."""
@@ -223,7 +316,8 @@ class Node:
             "authority": checksum(self.authority.address),
             "unlocked": len(self.unlocked.addresses()),
         }
-        self.history.begin(self.clock.now_utc(), meta, self.authority, root)
+        rules = None if self.settings.deployers is None else self._new_rules(0, self.settings.deployers)
+        self.history.begin(self.clock.now_utc(), meta, self.authority, root, rules)
 
     def _resume(self) -> None:
         sealed_by, given = self.store.meta("authority"), checksum(self.authority.address)
@@ -233,6 +327,17 @@ class Node:
         if chain_id != self.settings.chain_id:
             raise ValueError(f"the data directory holds chain {chain_id}, not {self.settings.chain_id}")
         self.clock.restore(self.store.meta("clock"))
+        if self.settings.deployers is not None:
+            self._change_rules(self.settings.deployers)
+
+    def _change_rules(self, deployers: Deployers) -> None:
+        number = self.head.number + 1
+        held = self.history.rules_at(number)
+        if (None if held is None else held.deployers) != deployers.listed:
+            self.history.set_rules(self._new_rules(number, deployers), self.authority)
+
+    def _new_rules(self, number: int, deployers: Deployers) -> Rules:
+        return Rules(self.settings.chain_id, number, deployers.listed)
 
     def _head_world(self) -> World:
         if self._world is None:
@@ -244,6 +349,7 @@ class Node:
         self.store.state.pending.clear()
 
     def _world_of(self, block: Block) -> World:
+        self.require_state(block)
         return World(self.store.state, Hash32(block.header.state_root))
 
     def _context(self, number: int, timestamp_utc: int) -> ExecutionContextAPI:
@@ -253,6 +359,9 @@ class Node:
 
     def _mined_nonce(self, sender: bytes) -> int:
         return self._head_world().get_nonce(Address(sender))
+
+    def _mined_balance(self, sender: bytes) -> int:
+        return self._head_world().get_balance(Address(sender))
 
     def _snapshot_meta(self) -> dict[str, Any]:
         return {"snapshots": self._snapshots, "snapshot_count": self._snapshot_count}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,9 @@ def launch(
     genesis_utc: int | None = None,
     unlocked: int | None = None,
     fsync: bool = False,
+    more: Sequence[str] = (),
 ) -> NodeProcess:
-    """Start a node and wait until it serves.
+    """Start a node and wait until it serves; `more` are further arguments of its command.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def launch(
         command += ["--unlocked", str(unlocked)]
     if not fsync:
         command.append("--no-fsync")
+    command += more
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -88,6 +90,7 @@ def start_node(
     genesis_utc: int | None = None,
     unlocked: int | None = None,
     fsync: bool = False,
+    more: Sequence[str] = (),
 ) -> Iterator[NodeProcess]:
     """A node for the length of a `with`; test methods are on and the disk is not waited for, unless told."""
     node = launch(
@@ -98,6 +101,7 @@ def start_node(
         genesis_utc=genesis_utc,
         unlocked=unlocked,
         fsync=fsync,
+        more=more,
     )
     try:
         yield node

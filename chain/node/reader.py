@@ -9,10 +9,12 @@ from typing import Any
 import lmdb
 
 from chain.node.hashing import keccak
+from chain.node.log_index import TABLES as LOG_INDEX
 from chain.node.store import TABLES, StateDB, StoreFormatUnknown, check_format, unpack_meta
 from chain.refusals import Refusal
 
 _MAP_BYTES_MIN = 1 << 32
+_LATER_TABLES = (b"rules", *LOG_INDEX)
 
 
 class StoreMissing(Refusal):
@@ -49,7 +51,7 @@ class StoreReader:
         size = max(_MAP_BYTES_MIN, 2 * data.stat().st_size)
         self._env = lmdb.open(str(data.parent), readonly=True, max_dbs=16, map_size=size, create=False)
         try:
-            self._tables = {name: self._env.open_db(name, create=False) for name in TABLES}
+            self._tables = {name: self._open(name) for name in TABLES}
             self._txn = self._env.begin()
             check_format(directory, self.get(b"meta", b"format"))
         except lmdb.NotFoundError:
@@ -61,21 +63,32 @@ class StoreReader:
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """What is stored under `key`."""
-        value: bytes | None = self._txn.get(key, db=self._tables[table])
-        return value
+        db = self._tables[table]
+        return None if db is None else self._txn.get(key, db=db)
 
     def rows(self, table: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every record of a table, in the order of the keys."""
-        yield from self._txn.cursor(db=self._tables[table])
+        db = self._tables[table]
+        if db is not None:
+            yield from self._txn.cursor(db=db)
 
     def count(self, table: bytes) -> int:
         """How many records a table has."""
-        return int(self._txn.stat(db=self._tables[table])["entries"])
+        db = self._tables[table]
+        return 0 if db is None else int(self._txn.stat(db=db)["entries"])
 
     def meta(self) -> dict[str, Any]:
         """Every small record; raises StoreDamaged."""
         found = ((key.decode(errors="replace"), value) for key, value in self.rows(b"meta"))
         return {name: unpack_meta(name, value) for name, value in found}
+
+    def _open(self, table: bytes) -> Any:
+        try:
+            return self._env.open_db(table, create=False)
+        except lmdb.NotFoundError:
+            if table in _LATER_TABLES:
+                return None  # an older node wrote it, and had none
+            raise
 
     def close(self) -> None:
         """Let go of the store."""
@@ -96,7 +109,7 @@ class CheckedState(StateDB):
             raise RecordDiffers(None, "state", key, "its hash is not its key")
         return value
 
-    def check_written(self, block: int) -> None:
+    def check_written(self, block: int, root: bytes) -> None:  # noqa: ARG002
         """Hold what a block has written against what is stored; raises RecordDiffers."""
         for key, value in self.pending.items():
             stored = self._reader.get(b"state", key)

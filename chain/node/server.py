@@ -18,6 +18,7 @@ import uvicorn
 
 from chain.node.commit import Committer
 from chain.node.errors import InvalidRequest, RpcError
+from chain.node.mining import keep_mining
 from chain.node.node import Node
 from chain.node.rpc.dispatch import Dispatcher
 from chain.node.sockets import MAX_MESSAGE_BYTES, Sockets
@@ -112,7 +113,11 @@ async def serve(node: Node, port: int, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await server.serve(sockets=[listener])
+    mining = asyncio.create_task(keep_mining(node))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        mining.cancel()
 
 
 def _listen(port: int) -> socket.socket:

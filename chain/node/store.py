@@ -5,16 +5,17 @@ gathered in memory and written by `Store.commit` at once. LMDB is copy-on-write 
 fsync: after a `kill -9` at any moment the store holds exactly the blocks whose commit had returned, and
 perhaps the one that was being committed, never half of one.
 
-State nodes are addressed by their hash and never removed, so every old state stays readable and going
-back to an older head (`Store.rewind`) only removes blocks and lookups.
+State nodes are addressed by their hash. They are never removed unless a `pruner` says so, so every old state
+stays readable and going back to an older head (`Store.rewind`) only removes blocks and lookups.
 """
 
 from __future__ import annotations
 
 import fcntl
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -23,12 +24,28 @@ import orjson
 from eth.abc import AtomicWriteBatchAPI
 from eth.db.atomic import AtomicDBWriteBatch, BaseAtomicDB
 
+from chain.node.log_index import TABLES as LOG_INDEX
+from chain.node.pruning import Kept, Pruner
+from chain.node.store_view import StoreView
 from chain.node.trie import Trie
 from chain.refusals import Refusal
 
-# Raised with every change to what the records mean. 1 had no seals.
-FORMAT = 2
-TABLES = (b"state", b"headers", b"bodies", b"receipts", b"seals", b"numbers", b"transactions", b"meta")
+# Raised with every change to what the records mean. 1 had no seals, 2 no rules; 2 is read as it is.
+FORMAT = 3
+_READ_AS_IT_IS = (2, FORMAT)
+TABLES = (
+    b"state",
+    b"headers",
+    b"bodies",
+    b"receipts",
+    b"seals",
+    b"numbers",
+    b"transactions",
+    b"rules",
+    *LOG_INDEX,
+    b"meta",
+)
+COMPACTED = "compacted.mdb"
 _MAP_BYTES = 1 << 32
 
 
@@ -93,13 +110,15 @@ class Store:
 
     def __init__(self, directory: Path, *, fsync: bool = True) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(directory / "node.lock")
+        self._lock = lock(directory / "node.lock")
+        _remove_leftovers(directory / "chain.lmdb")
         self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, sync=fsync)
         size = self._env.info()["map_size"]
         self._map_bytes = max(size, _MAP_BYTES)
         self._tables = {name: self._env.open_db(name) for name in TABLES}
         self._reader = self._env.begin()
         self.state = StateDB(self)
+        self.pruner: Pruner | None = None
         self._closed = False
         try:
             self._check_format(directory)
@@ -122,6 +141,27 @@ class Store:
                 return
             yield key, value
 
+    @contextmanager
+    def view(self) -> Iterator[StoreView]:
+        """The tables for many reads; what they give is of no use afterwards."""
+        with self._env.begin(buffers=True) as txn:
+            yield StoreView(txn, self._tables)
+
+    def keys_from(self, table: bytes, first: bytes, count: int) -> list[bytes]:
+        """Up to `count` keys from `first` on, in order."""
+        cursor = self._reader.cursor(db=self._tables[table])
+        if not cursor.set_range(first):
+            return []
+        return [bytes(key) for key in islice(cursor.iternext(values=False), count)]
+
+    def count(self, table: bytes) -> int:
+        """How many records a table has."""
+        return int(self._reader.stat(db=self._tables[table])["entries"])
+
+    def keep_only(self, kept: Callable[[], Kept]) -> None:
+        """Remove from now on, a little with each commit, the state that is not `kept`."""
+        self.pruner = Pruner(self, kept, self.meta("kept_records") or 0)
+
     def meta(self, name: str) -> Any:
         """A small JSON value, None if it was never written; raises StoreDamaged."""
         value = self.get(b"meta", name.encode())
@@ -129,14 +169,20 @@ class Store:
 
     def commit(self, writes: dict[bytes, dict[bytes, bytes]], meta: dict[str, Any]) -> None:
         """Write a block's tables, the waiting state and `meta`, all or nothing, and return when on disk."""
+        removals: list[bytes] = []
+        if self.pruner is not None:
+            step = self.pruner.step(self.state.pending)
+            removals, meta = step.removals, {**meta, **step.meta}
         packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         tables = {**writes, b"state": self.state.pending, b"meta": packed}
-        self._write(tables, {})
+        self._write(tables, {b"state": removals})
         self.state.pending.clear()
 
     def rewind(self, removals: dict[bytes, list[bytes]], meta: dict[str, Any]) -> None:
         """Remove blocks and lookups above a new head; forget state that waits."""
         self.state.pending.clear()
+        if self.pruner is not None:
+            self.pruner.reset()
         packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         self._write({b"meta": packed}, removals)
 
@@ -150,10 +196,9 @@ class Store:
         self._lock.close()
 
     def _check_format(self, directory: Path) -> None:
-        if next(self.range(b"meta", b"", b"\xff"), None) is None:
+        is_new = next(self.range(b"meta", b"", b"\xff"), None) is None
+        if is_new or check_format(directory, self.get(b"meta", b"format")) != FORMAT:
             self.commit({}, {"format": FORMAT})
-        else:
-            check_format(directory, self.get(b"meta", b"format"))
 
     def _write(self, tables: dict[bytes, dict[bytes, bytes]], removals: dict[bytes, list[bytes]]) -> None:
         while True:
@@ -190,18 +235,26 @@ def unpack_meta(name: str, packed: bytes) -> Any:
     return orjson.loads(encoded)
 
 
-def check_format(directory: Path, packed: bytes | None) -> None:
-    """Refuse a store whose format is another, or that says none; raises StoreFormatUnknown."""
+def check_format(directory: Path, packed: bytes | None) -> int:
+    """The format of a store; raises StoreFormatUnknown where it says none, or one that is not read here."""
     found = 1 if packed is None else unpack_meta("format", packed)
-    if found != FORMAT:
+    if found not in _READ_AS_IT_IS:
         raise StoreFormatUnknown(directory=str(directory), found=found, wanted=FORMAT)
+    return int(found)
 
 
 def _checksum(name: str, encoded: bytes) -> bytes:
     return zlib.crc32(encoded, zlib.crc32(name.encode())).to_bytes(4, "big")
 
 
-def _lock(path: Path) -> IO[bytes]:
+def _remove_leftovers(directory: Path) -> None:
+    """What a compaction that did not come to its end has left."""
+    for name in (COMPACTED, COMPACTED + "-lock"):
+        (directory / name).unlink(missing_ok=True)
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Hold a data directory for this process, until the file is closed; raises StoreInUse."""
     handle = path.open("ab")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

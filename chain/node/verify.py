@@ -8,6 +8,9 @@ that where one differs the other two say which.
 What this cannot find: blocks cut off the end, with every trace of them. Compare the head's hash with one
 noted elsewhere, and give the authority's address, which else is read from the store.
 
+States that were pruned are not missed: executing from the genesis makes every state again, in a scratch store
+of its own. The states that are kept must be there, whole.
+
 `python -m chain.node.verify --data DIR` works beside a running node, and reads only. Exit status: 0 if all is
 as it must be, 1 if a record differs, 2 where there is no chain to read.
 """
@@ -19,15 +22,17 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import lmdb
 from eth.vm.forks.cancun.blocks import CancunBlockHeader
 from eth_typing import Hash32
 
+from chain.node import log_index
 from chain.node.accounts import Unlocked
 from chain.node.authority import sealer_of
 from chain.node.blocks import (
@@ -47,15 +52,20 @@ from chain.node.formats import checksum, hex_bytes
 from chain.node.hashing import keccak
 from chain.node.history import number_key
 from chain.node.node import genesis_root
+from chain.node.reachable import StateMissing, Walk
 from chain.node.reader import CheckedState, RecordDiffers, StoreReader
 from chain.node.roots import ordered_root
+from chain.node.rules import TABLE as RULES
+from chain.node.rules import CreationNotPermitted, Rules, RulesMalformed, extra_data, in_force
+from chain.node.rules import read as read_rules
+from chain.node.scratch import ScratchState, scratch_state
 from chain.node.store import StoreDamaged
 from chain.node.transactions import Transaction, check, decode
 from chain.node.world import MAX_KEPT, World
 from chain.refusals import Refusal
 
 _META: Final = {"format", "height", "clock", "chain_id", "authority", "unlocked"}
-_META_MAYBE: Final = {"snapshots", "snapshot_count"}
+_META_MAYBE: Final = {"snapshots", "snapshot_count", "first_kept", "kept_records"}
 _BLOCKHASH_DEPTH: Final = 256
 _STEP_S: Final = 1.0
 
@@ -126,7 +136,8 @@ def verify(
     try:
         work = _Verification(store, on_step)
         try:
-            work.run(authority)
+            with work.state():
+                work.run(authority)
         except RecordDiffers as differs:
             fault = Fault(differs.block, differs.record, hex_bytes(differs.key), differs.why)
         except StoreDamaged as damage:
@@ -146,18 +157,33 @@ class _Verification:
         self.authority = ""
         self.hashes: deque[Hash32] = deque(maxlen=_BLOCKHASH_DEPTH)  # newest first
         self._store = store
-        self._state = CheckedState(store)
-        self._world = World(self._state)
+        self._rules: list[Rules] = []
         self._timestamp = 0
         self._on_step = on_step
         self._said = time.monotonic()
 
+    @contextmanager
+    def state(self) -> Iterator[None]:
+        """Where the blocks are executed: on the stored states, or beside them where some were pruned."""
+        self._meta = self._store.meta()
+        self._first_kept = int(self._meta.get("first_kept") or 0)
+        with ExitStack() as open_files:
+            self._state: CheckedState | ScratchState = (
+                open_files.enter_context(scratch_state()) if self._first_kept else CheckedState(self._store)
+            )
+            self._world = World(self._state)
+            yield
+
     def run(self, authority: str | None) -> None:
         self._read_meta(authority)
+        self._read_rules()
         for number in range(self._height + 1):
             self._block(number)
             self._say(f"block {number} of {self._height}, {self.transactions} transactions")
         self._check_nothing_else()
+        self._check_log_index()
+        if self._first_kept:
+            self._check_kept_states()
         self._check_state_hashes()
 
     def _say(self, step: str) -> None:
@@ -166,7 +192,7 @@ class _Verification:
             self._on_step(step)
 
     def _read_meta(self, authority: str | None) -> None:
-        meta = self._store.meta()
+        meta = self._meta
         for name in sorted(_META - meta.keys()):
             raise RecordDiffers(None, "meta", name.encode(), "missing")
         for name in sorted(meta.keys() - _META - _META_MAYBE):
@@ -177,9 +203,41 @@ class _Verification:
         if authority is not None and authority.lower() != self.authority.lower():
             raise RecordDiffers(None, "meta", b"authority", f"{self.authority}, expected {authority}")
 
+    def _read_rules(self) -> None:
+        for key, record in self._store.rows(RULES):
+            number = int.from_bytes(key, "big")
+            if len(key) != 8 or number > self._height + 1:
+                raise RecordDiffers(None, "rules", key, f"beyond the head, block {self._height}")
+            try:
+                sealed = read_rules(record)
+            except RulesMalformed as error:
+                raise RecordDiffers(number, "rules", key, f"cannot be read: {error}") from None
+            if sealed.sealer is None or checksum(sealed.sealer) != self.authority:
+                by = "nobody" if sealed.sealer is None else checksum(sealed.sealer)
+                raise RecordDiffers(number, "rules", key, f"sealed by {by}, not by {self.authority}")
+            if (sealed.rules.chain_id, sealed.rules.since) != (self._chain_id, number):
+                why = f"for block {sealed.rules.since} of chain {sealed.rules.chain_id}"
+                raise RecordDiffers(number, "rules", key, why)
+            self._rules.append(sealed.rules)
+
+    def _check_rules(
+        self, number: int, header: CancunBlockHeader, transactions: tuple[Transaction, ...]
+    ) -> None:
+        rules = in_force(self._rules, number)
+        if header.extra_data != extra_data(rules):
+            key = number_key(0 if rules is None else rules.since)
+            raise RecordDiffers(number, "rules", key, f"the header is under {hex_bytes(header.extra_data)}")
+        for index, transaction in enumerate(transactions if rules is not None else ()):
+            try:
+                cast(Rules, rules).permit(transaction)
+            except CreationNotPermitted as error:
+                why = f"transaction {index}: {error}"
+                raise RecordDiffers(number, "bodies", number_key(number), why) from None
+
     def _block(self, number: int) -> None:
         header = self._header(number)
         transactions = self._body(number, header)
+        self._check_rules(number, header, transactions)
         stored = self._record("receipts", number)
         receipts = self._receipts(number, header, transactions, stored)
         again = self._execute(number, header, transactions)
@@ -187,7 +245,7 @@ class _Verification:
             raise RecordDiffers(number, "headers", number_key(number), _difference(header, again.header))
         if again.receipts != receipts or encode_receipts(again) != stored:
             raise RecordDiffers(number, "receipts", number_key(number), "the execution gives others")
-        self._state.check_written(number)
+        self._state.check_written(number, header.state_root)
         self._check_lookups(number, transactions)
         if self._world.kept > MAX_KEPT:
             self._world = World(self._state, self._world.state_root)
@@ -267,7 +325,14 @@ class _Verification:
         if number == 0:
             root = genesis_root(self._state, self._unlocked)
             self._world = World(self._state, root)
-            return assemble(0, header.parent_hash, timestamp, root, transactions=transactions)
+            return assemble(
+                0,
+                header.parent_hash,
+                timestamp,
+                root,
+                transactions=transactions,
+                extra_data=header.extra_data,
+            )
         context = execution_context(number, timestamp, self._chain_id, tuple(self.hashes))
         state = NodeState(self._world, context)
         receipts: list[Receipt] = []
@@ -283,7 +348,13 @@ class _Verification:
         state.persist()
         root = state.state_root
         return assemble(
-            number, header.parent_hash, timestamp, root, transactions=transactions, receipts=receipts
+            number,
+            header.parent_hash,
+            timestamp,
+            root,
+            transactions=transactions,
+            receipts=receipts,
+            extra_data=header.extra_data,
         )
 
     def _check_lookups(self, number: int, transactions: tuple[Transaction, ...]) -> None:
@@ -312,6 +383,32 @@ class _Verification:
         index = int.from_bytes(place[8:], "big")
         hashes = [] if body is None else [transaction.hash for transaction in decode_body(body)]
         return index < len(hashes) and hashes[index] == key
+
+    def _check_kept_states(self) -> None:
+        """Find each record that a kept state needs; a missing one is named with the first block it is of."""
+        walk = Walk(self._state_record, ())
+        for number in range(self._first_kept, self._height + 1):
+            walk.add(decode_header(self._record("headers", number)).state_root)
+            try:
+                walk.run()
+            except StateMissing as missing:
+                raise RecordDiffers(number, "state", missing.key, "missing") from None
+            except RecordDiffers as differs:
+                raise RecordDiffers(number, "state", differs.key, differs.why) from None
+            self._say(f"state of block {number} of {self._height}")
+
+    def _state_record(self, key: bytes) -> bytes | None:
+        value = self._store.get(b"state", key)
+        if value is not None and keccak(value) != key:
+            raise RecordDiffers(None, "state", key, "its hash is not its key")
+        return value
+
+    def _check_log_index(self) -> None:
+        found = log_index.difference(
+            self._store, lambda number: self._record("receipts", number), self._height
+        )
+        if found is not None:
+            raise RecordDiffers(found.block, found.table.decode(), found.key, found.why)
 
     def _check_state_hashes(self) -> None:
         total = self._store.count(b"state")

@@ -8,7 +8,7 @@ from chain.node.authority import sealer_of
 from chain.node.formats import checksum, hex_bytes, hex_int, param
 from chain.node.node import Node
 from chain.node.rpc.table import Method
-from chain.node.tags import find_block
+from chain.node.tags import existing_block, find_block
 
 
 def get_seal(node: Node, params: list[Any]) -> dict[str, str | None] | None:
@@ -26,4 +26,11 @@ def get_seal(node: Node, params: list[Any]) -> dict[str, str | None] | None:
     }
 
 
-METHODS: dict[str, Method] = {"carat_getSeal": get_seal}
+def get_rules(node: Node, params: list[Any]) -> dict[str, Any] | None:
+    """The rules that a block is made by: who may deploy; null where there never were any: everybody."""
+    block = existing_block(node, param(params, 0, "latest"))
+    rules = node.history.rules_at(block.number)
+    return None if rules is None else rules.as_json()
+
+
+METHODS: dict[str, Method] = {"carat_getSeal": get_seal, "carat_getRules": get_rules}

@@ -6,7 +6,8 @@ from typing import Any
 
 from chain.node.clock import MAX_TIME_UTC
 from chain.node.errors import InvalidParams
-from chain.node.formats import hex_int, param, read_int
+from chain.node.formats import hex_int, param, read_bool, read_int
+from chain.node.modes import MAX_INTERVAL_MS
 from chain.node.node import Node
 from chain.node.rpc.table import Method
 
@@ -69,6 +70,29 @@ def hardhat_mine(node: Node, params: list[Any]) -> bool:
     return True
 
 
+def set_automine(node: Node, params: list[Any]) -> bool:
+    """Whether transactions are mined as they come; what waits is mined at once when it is switched on."""
+    node.mining.automine = read_bool(param(params, 0), "automine")
+    if node.mining.automine:
+        node.mine_ready()
+    return True
+
+
+def get_automine(node: Node, params: list[Any]) -> bool:  # noqa: ARG001
+    """Whether transactions are mined as they come."""
+    return node.mining.automine
+
+
+def set_interval_mining(node: Node, params: list[Any]) -> bool:
+    """Build a block every so many milliseconds; 0 for no more."""
+    interval_ms = read_int(param(params, 0), "interval", MAX_INTERVAL_MS)
+    try:
+        node.mining.set_interval(interval_ms)
+    except ValueError as error:
+        raise InvalidParams(str(error)) from None
+    return True
+
+
 def _seconds(value: Any, name: str) -> int:
     return read_int(value, name, MAX_TIME_UTC)
 
@@ -81,4 +105,8 @@ METHODS: dict[str, Method] = {
     "evm_setTime": set_time,
     "evm_mine": mine,
     "hardhat_mine": hardhat_mine,
+    "evm_setAutomine": set_automine,
+    "hardhat_getAutomine": get_automine,
+    "anvil_getAutomine": get_automine,
+    "evm_setIntervalMining": set_interval_mining,
 }

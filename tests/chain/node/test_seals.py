@@ -22,7 +22,7 @@ from chain.node.authority import (
     sealer_of,
 )
 from chain.node.formats import checksum
-from chain.node.store import StoreDamaged, StoreFormatUnknown
+from chain.node.store import FORMAT, StoreDamaged, StoreFormatUnknown
 from tests.chain.node.local import LocalRpc
 from tests.chain.node.programs import COUNTER
 
@@ -133,7 +133,7 @@ def test_a_directory_of_another_format_is_refused(tmp_path: Path) -> None:
     write_meta(tmp_path, b"format", None)
     with pytest.raises(StoreFormatUnknown) as refusal:
         LocalRpc(tmp_path)
-    assert (refusal.value.facts["found"], refusal.value.facts["wanted"]) == (1, 2)
+    assert (refusal.value.facts["found"], refusal.value.facts["wanted"]) == (1, FORMAT)
 
 
 def test_a_damaged_small_record_is_refused(tmp_path: Path) -> None:
