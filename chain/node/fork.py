@@ -33,6 +33,8 @@ from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.logging import get_extended_debug_logger
 
 from chain.node.errors import ServerError
+from chain.node.evm.opcodes import OPCODES
+from chain.node.evm.precompiles import PRECOMPILES
 from chain.node.evm.program import ExecutionTimeout, program_of
 from chain.node.world import World
 
@@ -98,6 +100,9 @@ class CallExecutor(NodeExecutor):
 
 class NodeComputation(CancunComputation):
     """Cancun's opcodes and precompiles, run block by block (`evm`) and not opcode by opcode."""
+
+    opcodes = OPCODES
+    _precompiles = PRECOMPILES
 
     @classmethod
     def apply_computation(

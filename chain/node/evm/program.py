@@ -11,12 +11,12 @@ from eth.abc import OpcodeAPI
 from eth.exceptions import Halt
 from eth.vm.code_stream import CodeStream
 from eth.vm.computation import BaseComputation
-from eth.vm.forks.cancun.opcodes import CANCUN_OPCODES
 from eth.vm.gas_meter import GasMeter
 from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.stack import Stack
 
 from chain.node.evm.codegen import HALT, Block, BlockCompiler
+from chain.node.evm.opcodes import OPCODES
 
 HOT = 12
 MAX_PATHS: Final = 2_000  # of one contract; code made to be compiled endlessly stays interpreted
@@ -96,7 +96,7 @@ class Program:
 @lru_cache(maxsize=128)
 def program_of(code: bytes) -> Program:
     """The program of this code, shared by all its runs."""
-    return Program(code, CANCUN_OPCODES)
+    return Program(code, OPCODES)
 
 
 def jump_destinations(code: bytes) -> frozenset[int]:
