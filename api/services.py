@@ -13,9 +13,13 @@ from api.indexer import Indexer
 from api.relay import Relay
 from api.settings import Settings
 from api.streams import Streams
+from chain.delivery import Manner
 from chain.deployment import Deployment
 from chain.events import EventReader
+from chain.fees import Fees
+from chain.finality import Finality
 from chain.keys import Keyring
+from chain.pending import PendingStore
 from chain.refusals import Refusal
 from chain.rpc import ChainRpc
 from chain.transactor import Transactor
@@ -65,6 +69,18 @@ class Services:
         return True
 
 
+def _transactor(settings: Settings, rpc: ChainRpc, deployment: Deployment) -> Transactor:
+    """Return the way to the chain: an act counts as deep as the settings say, and within their patience."""
+    finality = Finality.parse(settings.chain_confirmations)
+    return Transactor(
+        rpc,
+        deployment,
+        manner=Manner(finality, patience_s=settings.chain_patience_s, patience_in_all=True),
+        fees=Fees(rpc, settings.chain_tip_wei),
+        pending=None if finality.at_once else PendingStore(settings.pending_path, deployment.chain_id),
+    )
+
+
 def build_services(settings: Settings) -> Services:
     """Wire the services of one process; nothing is started yet.
 
@@ -78,7 +94,7 @@ def build_services(settings: Settings) -> Services:
     keyring = Keyring.open(settings.keyring_path, settings.passphrase.get_secret_value())
     deployment = Deployment.load(settings.deployment_path)
     rpc = ChainRpc(settings.chain_url, timeout_s=settings.chain_patience_s)
-    transactor = Transactor(rpc, deployment, patience_s=settings.chain_patience_s)
+    transactor = _transactor(settings, rpc, deployment)
     projection = Projection(open_engine(settings.projection_url), identity_of(deployment))
     reader = EventReader(rpc, deployment)
 

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^/\s]+$")
     chain_url: str = Field(default="http://127.0.0.1:8545", pattern=r"^https?://\S+$")
+    chain_confirmations: str = Field(default="0", pattern=r"^(\d{1,4}|safe|finalized)$")
+    chain_reorg_blocks: int = Field(default=0, ge=0, le=10_000)
+    chain_tip_wei: int = Field(default=0, ge=0, le=10**18)
     exchange_url: str = Field(default="http://127.0.0.1:8700", pattern=r"^https?://\S+$")
     database_url: str = ""
     token_ttl_s: int = Field(default=900, ge=10, le=86_400)
@@ -46,6 +49,11 @@ class Settings(BaseSettings):
     def projection_url(self) -> str:
         """The SQL database of the projection: the one named, or a file in the data directory."""
         return self.database_url or f"sqlite:///{self.data_dir / 'projection.sqlite'}"
+
+    @property
+    def pending_path(self) -> Path:
+        """What members signed, was relayed, and is not final yet."""
+        return self.data_dir / "relayed.sqlite"
 
     @property
     def points_url(self) -> str:

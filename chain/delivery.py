@@ -44,12 +44,15 @@ class Manner:
         How deep a block must lie before its receipts count.
     patience_s :
         How long nothing may move before who waits is told so.
+    patience_in_all :
+        Whether `patience_s` is for everything together, and not begun anew with each thing that moves.
     stuck_s :
         How long a transaction may wait for a block before one with a higher fee replaces it.
     """
 
     finality: Finality = AT_ONCE
     patience_s: float = 120.0
+    patience_in_all: bool = False
     stuck_s: float = 30.0
 
 
@@ -87,15 +90,16 @@ class Delivery:
         ChainUnreachable, TransactionUnmined :
             Nothing moved for `Manner.patience_s`. What was sent may still be mined; it is kept as pending.
         """
-        self.mine(flights)
-        return self.confirm(flights)
+        patience = self._patience()
+        self.mine(flights, patience)
+        return self.confirm(flights, patience)
 
-    def mine(self, flights: Sequence[Flight]) -> None:
+    def mine(self, flights: Sequence[Flight], patience: Patience | None = None) -> None:
         """Send until a block holds each, or the network will not take it; raises as `deliver`."""
         self._pending.keep([each for flight in flights for each in flight.candidates])
         waiting = [flight for flight in flights if flight.under_way]
         fillers: list[Flight] = []
-        patience = Patience(self._manner.patience_s)
+        patience = patience or self._patience()
         while waiting:
             known_fillers = len(fillers)
             try:
@@ -115,9 +119,9 @@ class Delivery:
         if self._manner.finality.at_once:
             self._conclude(flights)
 
-    def confirm(self, flights: Sequence[Flight]) -> list[Outcome]:
+    def confirm(self, flights: Sequence[Flight], patience: Patience | None = None) -> list[Outcome]:
         """Wait until each mined flight is final; what a reorganisation drops is sent again. Raises so too."""
-        patience = Patience(self._manner.patience_s)
+        patience = patience or self._patience()
         watched: tuple[int, str | None] | None = None
         final_before = -1
         while True:
@@ -144,11 +148,14 @@ class Delivery:
                 _log.warning("%d transactions vanished in a reorganisation; they are sent again", len(lost))
                 for flight in lost:
                     flight.sent_s = None
-                self.mine(lost)
+                self.mine(lost, patience)
             else:
                 self._conclude(flight for flight in due if flight.block <= final)
                 if any(flight.outcome is None for flight in waiting):
                     patience.wait_or_raise(_unmined(waiting))
+
+    def _patience(self) -> Patience:
+        return Patience(self._manner.patience_s, in_all=self._manner.patience_in_all)
 
     def _send_and_look(self, batch: Sequence[Flight], fillers: list[Flight]) -> None:
         """Send what was not sent just now, and look for receipts; adds flights that have to fill gaps."""

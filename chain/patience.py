@@ -15,16 +15,19 @@ T = TypeVar("T")
 
 
 class Patience:
-    """Growing pauses, then a refusal."""
+    """Growing pauses, then a refusal; `in_all` patience is not renewed."""
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, *, in_all: bool = False) -> None:
         self._patience_s = patience_s
-        self.renew()
+        self._in_all = in_all
+        self._until_s = time.monotonic() + patience_s
+        self._pause_s = POLL_S
 
     def renew(self) -> None:
         """Begin anew: something has happened."""
-        self._until_s = time.monotonic() + self._patience_s
         self._pause_s = POLL_S
+        if not self._in_all:
+            self._until_s = time.monotonic() + self._patience_s
 
     def wait_or_raise(self, refusal: ChainUnreachable | None = None) -> None:
         """Sleep a little; when patience has run out, raise `refusal`, or a ChainUnreachable of its own."""

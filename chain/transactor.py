@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby, islice
 from typing import Any, Final, TypeVar
@@ -27,7 +28,7 @@ from chain.keys import Signer
 from chain.nonces import Nonces
 from chain.patience import with_patience
 from chain.pending import NothingPending, Pending
-from chain.refusals import ContractRefusal, FundsInsufficient, Refusal, TransactionRejected
+from chain.refusals import ChainUnreachable, ContractRefusal, FundsInsufficient, Refusal, TransactionRejected
 from chain.rpc import ChainRpc, RpcError
 from chain.transactions import SignedTransaction, gas_limit, read_transaction, sign, unsigned_transaction
 
@@ -127,7 +128,7 @@ class Transactor:
         if flight.mined is None:
             self._require_next(flight.now)
             self._dry_run(flight.now)
-        return _done(self._delivery.deliver([flight])[0])
+        return _done(self._deliver([flight])[0])
 
     def _require_next(self, transaction: SignedTransaction) -> None:
         # One from the future would wait in the mempool, and whoever relays it with it, until the gap closes.
@@ -145,7 +146,7 @@ class Transactor:
             lambda: self._call_as(signer.address, to, data, self._terms().gas(gas_limit(data))),
             self._patience_s,
         )
-        return _done(self._delivery.deliver(self._sign([(signer, call)]))[0])
+        return _done(self._deliver(self._sign([(signer, call)]))[0])
 
     def send_all(
         self, acts: Iterable[Act], on_progress: Callable[[int], None] = lambda _done: None
@@ -156,7 +157,10 @@ class Transactor:
         waited for once, at the end. `on_progress` hears how many acts were just mined or refused.
         """
         flights: list[Flight] = []
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="transactor") as sender:
+        with (
+            self._nonces_kept(flights),
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="transactor") as sender,
+        ):
             under_way: Future[None] | None = None
             signed: list[Flight] = []
             for batch in _batches(acts, BATCH):
@@ -169,7 +173,22 @@ class Transactor:
             if under_way is not None:
                 under_way.result()
                 on_progress(len(signed))
-        return self._delivery.confirm(flights)
+        with self._nonces_kept(flights):
+            return self._delivery.confirm(flights)
+
+    def _deliver(self, flights: Sequence[Flight]) -> list[Outcome]:
+        with self._nonces_kept(flights):
+            return self._delivery.deliver(flights)
+
+    @contextmanager
+    def _nonces_kept(self, flights: Sequence[Flight]) -> Iterator[None]:
+        """Forget the accounts' nonces where nobody knows what became of their transactions."""
+        try:
+            yield
+        except ChainUnreachable:
+            for sender in {flight.sender for flight in flights if flight.candidates}:
+                self._nonces.forget(sender)
+            raise
 
     def _sign(self, acts: Sequence[Act]) -> list[Flight]:
         self._know({signer.address: signer for signer, _ in acts})

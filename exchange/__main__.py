@@ -1,6 +1,6 @@
 """`python -m exchange`: the exchange as a process.
 
-    python -m exchange --data DIR --port P --chain-url URL [--epoch-seconds N]
+    python -m exchange --data DIR --port P --chain-url URL [--confirmations N] [--epoch-seconds N]
 
 Reads DIR/deployment.json and DIR/keys.json (passphrase in CARAT_PASSPHRASE), keeps its journal under
 DIR/exchange, and prints `ready http://127.0.0.1:PORT` when it serves. SIGTERM and SIGINT stop it cleanly.
@@ -24,6 +24,7 @@ import uvicorn
 import uvloop
 
 from chain.deployment import Deployment
+from chain.finality import AT_ONCE, Finality
 from chain.keys import Keyring
 from chain.refusals import ChainUnreachable, Refusal
 from exchange.chain_port import ChainPort
@@ -46,14 +47,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until a signal comes; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        uvloop.run(serve(options.data, options.port, options.chain_url, options.epoch_seconds))
+        finality = Finality.parse(options.confirmations)
+        uvloop.run(
+            serve(
+                options.data,
+                options.port,
+                options.chain_url,
+                options.epoch_seconds,
+                finality,
+                options.tip_wei,
+            )
+        )
     except (Refusal, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
         return 2
     return 0
 
 
-async def serve(data: Path, port: int, chain_url: str, epoch_s: float) -> None:
+async def serve(
+    data: Path, port: int, chain_urls: str, epoch_s: float, finality: Finality = AT_ONCE, tip_wei: int = 0
+) -> None:
     """Open everything, serve, and close everything.
 
     Raises
@@ -70,7 +83,8 @@ async def serve(data: Path, port: int, chain_url: str, epoch_s: float) -> None:
         sequencer.replay()
         gc.freeze()  # the replayed state lives for good: collecting it again and again would halve the speed
         gc.set_threshold(50_000, 20, 100)
-        chain = ChainPort(chain_url, deployment, keyring.signer(SIGNER_LABEL))
+        signer = keyring.signer(SIGNER_LABEL)
+        chain = ChainPort(chain_urls, deployment, signer, finality, tip_wei, data / "exchange")
         await _require_history(sequencer, chain)
         desk = ClearingDesk(sequencer, chain, deployment.block)
         with suppress(Refusal):  # the desk tries again, and raises the alarm
@@ -141,7 +155,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m exchange", description="The exchange, as a process.")
     parser.add_argument("--data", type=Path, required=True, help="the stack's data directory")
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
-    parser.add_argument("--chain-url", required=True, help="JSON-RPC address of the chain")
+    url = os.environ.get("CARAT_CHAIN_URL", "")
+    parser.add_argument(
+        "--chain-url",
+        default=url,
+        required=not url,
+        help="JSON-RPC address of the chain, or several with commas; CARAT_CHAIN_URL",
+    )
+    parser.add_argument(
+        "--confirmations",
+        default=os.environ.get("CARAT_CHAIN_CONFIRMATIONS", "0"),
+        help="blocks on top before what a block holds is believed, or safe, or finalized",
+    )
+    parser.add_argument("--tip-wei", type=int, default=0, help="least tip to offer for a unit of gas")
     parser.add_argument(
         "--epoch-seconds", type=float, default=0.0, help="close an epoch this often; 0: on demand"
     )

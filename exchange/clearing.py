@@ -45,7 +45,7 @@ class ClearingPort(Protocol):
     """What the desk asks of the chain. Every call blocks; every call may raise ChainUnreachable."""
 
     def head(self) -> int:
-        """Return the newest block."""
+        """Return the newest block that is final: what the engine is told can never be taken back."""
 
     def events(self, first: int, last: int) -> list[ChainEvent]:
         """Return Clearing's events of these blocks, both included, in order."""
@@ -56,8 +56,11 @@ class ClearingPort(Protocol):
     def settle(self, epoch: int, chunk: int, chunks: int, tape_root: bytes, deltas: Sequence[Delta]) -> None:
         """Apply one chunk; raises ContractRefusal."""
 
-    def release(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Pay out; raises ContractRefusal, and then none was paid. Without any it is a sign of life."""
+    def release(self, withdrawals: Sequence[Withdrawal]) -> int:
+        """Pay out and return the block; raises ContractRefusal, and then none was paid.
+
+        Without any it is a sign of life.
+        """
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class ClearingDesk:
     stuck: dict[bytes, Stuck] = field(default_factory=dict)
     acted_us: int = 0
     """When Clearing last took an act of this exchange; 0 before the first since the start."""
+    paid_in: dict[bytes, int] = field(default_factory=dict)
+    """The block that holds a withdrawal's release, until it is final."""
     _kicked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -200,11 +205,13 @@ class ClearingDesk:
         """Release what waits for no epoch any more; one that is refused does not hold up the others."""
         now_s = asyncio.get_running_loop().time()
         settled = self.sequencer.state.settled_epoch
+        unreleased = self.sequencer.views.unreleased
         due = [
             withdrawal
-            for withdrawal in self.sequencer.views.unreleased.values()
+            for withdrawal in unreleased.values()
             if withdrawal.after_epoch <= settled and self._may_try(withdrawal, now_s)
         ]
+        self.paid_in = {name: block for name, block in self.paid_in.items() if name in unreleased}
         for start in range(0, len(due), RELEASES_A_CALL):
             await self._release(due[start : start + RELEASES_A_CALL])
         return bool(due)
@@ -212,7 +219,7 @@ class ClearingDesk:
     async def _release(self, batch: Sequence[Withdrawal]) -> None:
         now_us = self.sequencer.now_us()
         try:
-            await asyncio.to_thread(self.port.release, batch)
+            block = await asyncio.to_thread(self.port.release, batch)
         except ChainUnreachable:
             raise
         except Refusal as refusal:
@@ -226,8 +233,12 @@ class ClearingDesk:
             self.acted_us = now_us
             for withdrawal in batch:
                 self.stuck.pop(withdrawal.withdrawal_id, None)
+                self.paid_in[withdrawal.withdrawal_id] = block
 
     def _may_try(self, withdrawal: Withdrawal, now_s: float) -> bool:
+        block = self.paid_in.get(withdrawal.withdrawal_id)
+        if block is not None and block > self.sequencer.state.chain_block:
+            return False  # mined, and not final yet; one that is not in that block then was dropped: again
         stuck = self.stuck.get(withdrawal.withdrawal_id)
         return stuck is None or stuck.again_at_s <= now_s
 

@@ -19,7 +19,8 @@ app.command("audit")(audit.audit)
 app.command("keys")(keys.keys)
 app.command("sign-in")(sign_in.sign_in)
 
-_chain = typer.Typer(help="The embedded chain's record.", no_args_is_help=True)
+_chain = typer.Typer(help="The chain: its record, and deploying to it.", no_args_is_help=True)
+_chain.command("deploy")(chain.deploy)
 _chain.command("verify")(chain.verify)
 app.add_typer(_chain, name="chain")
 

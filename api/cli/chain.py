@@ -1,13 +1,21 @@
-"""`carat chain`: the embedded chain's own record."""
+"""`carat chain`: the embedded chain's own record, and deploying to a chain that others run."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from api.cli.options import DEFAULT_DATA_DIR, ChainUrl, Confirmations, DataDir, Json
 from api.cli.output import errors, print_json, results, steps
+from chain.refusals import Refusal
+
+
+class ChainUrlMissing(Refusal):
+    """Say on which chain: by an option or in the environment."""
+
 
 Authority = Annotated[
     str | None,
@@ -15,6 +23,35 @@ Authority = Annotated[
         "--authority", metavar="ADDRESS", help="Whose seals the blocks must bear.", show_default=False
     ),
 ]
+
+
+def deploy(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    chain_url: ChainUrl = None,
+    confirmations: Confirmations = None,
+    as_json: Json = False,
+) -> None:
+    """Put the contracts on a chain that others run, with the keys of this data directory.
+
+    Broken off, it goes on where it stopped when it is called again: what was signed is written down first. A
+    directory that has a deployment is refused.
+    """
+    started_s = time.monotonic()
+    with steps("reading the program") as on_step:
+        from api.stack.deploying import deploy_outside  # noqa: PLC0415
+        from api.stack.outside import OutsideChain  # noqa: PLC0415
+
+        outside = OutsideChain.of(chain_url, confirmations)
+        if outside is None:
+            raise ChainUrlMissing(option="--chain-url", variable="CARAT_CHAIN_URL")
+        deployment = deploy_outside(data_dir, outside, on_step)
+    if as_json:
+        seconds = round(time.monotonic() - started_s, 2)
+        print_json({**asdict(deployment), "data_dir": str(data_dir), "seconds": seconds})
+        return
+    for name, address in deployment.addresses.items():
+        results.print(f"{name:16}  {address}", markup=False)
+    results.print(f"On chain {deployment.chain_id} from block {deployment.block} on; noted in {data_dir}")
 
 
 def verify(data_dir: DataDir = DEFAULT_DATA_DIR, authority: Authority = None, as_json: Json = False) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from api.cli.options import DEFAULT_DATA_DIR, ChainUrl, Confirmations, DataDir, Json
 from api.cli.output import print_json, results, steps
 
 
-def rebuild(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None:
+def rebuild(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    chain_url: ChainUrl = None,
+    confirmations: Confirmations = None,
+    as_json: Json = False,
+) -> None:
     """Drop the registry's tables and build them again from the chain; say whether they came out equal.
 
     Works beside a running stack and without one.
@@ -14,8 +19,9 @@ def rebuild(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None
     with steps("reading the program") as on_step:
         from api.projection import rebuild_projection  # noqa: PLC0415
         from api.stack.attach import attached  # noqa: PLC0415
+        from api.stack.outside import OutsideChain  # noqa: PLC0415
 
-        with attached(data_dir, on_step) as stack:
+        with attached(data_dir, on_step, OutsideChain.of(chain_url, confirmations)) as stack:
             rebuilt = rebuild_projection(stack, on_step)
     if as_json:
         print_json(

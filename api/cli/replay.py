@@ -7,10 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.options import FreshDataDir, Json
+from api.cli.options import (
+    DEFAULT_CYCLE_S,
+    ChainUrl,
+    Confirmations,
+    CycleSeconds,
+    FreshDataDir,
+    Json,
+)
 from api.cli.output import print_json, results
 from api.cli.progress import story
-from api.cli.scenario import print_audit
+from api.cli.scenario import place_of, print_audit
 from chain.refusals import Refusal
 
 _DISAGREEMENTS_SHOWN = 20
@@ -29,6 +36,9 @@ def eu_ets(
         list[str] | None, typer.Option(help="YEAR=CENTS: an average price that the data lacks; repeatable.")
     ] = None,
     data_dir: FreshDataDir = None,
+    chain_url: ChainUrl = None,
+    confirmations: Confirmations = None,
+    cycle_seconds: CycleSeconds = DEFAULT_CYCLE_S,
     as_json: Json = False,
 ) -> None:
     """Take a country's installations through allocation, verification, trading, surrender and status.
@@ -40,8 +50,9 @@ def eu_ets(
     published = read_eu_ets(data, country, first_year, last_year, _prices(price or []))
     from api.replay.run import replay_eu_ets  # noqa: PLC0415
 
+    place = place_of(chain_url, confirmations, cycle_seconds)
     with story(f"EU ETS, {country}, {first_year} to {last_year}") as (on_step, on_progress):
-        result = replay_eu_ets(published, data_dir, on_step, on_progress)
+        result = replay_eu_ets(published, data_dir, on_step, on_progress, place)
     if as_json:
         print_json(result)
     else:

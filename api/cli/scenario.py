@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from api.cli.options import FreshDataDir, Json
+from api.cli.options import (
+    DEFAULT_CYCLE_S,
+    ChainUrl,
+    Confirmations,
+    CycleSeconds,
+    FreshDataDir,
+    Json,
+)
 from api.cli.output import print_json, results
 from api.cli.progress import story
+
+if TYPE_CHECKING:
+    from api.cycle.system import Place
 
 
 def run(
     file: Annotated[Path, typer.Argument(help="The scenario, a YAML file.", show_default=False)],
     data_dir: FreshDataDir = None,
+    chain_url: ChainUrl = None,
+    confirmations: Confirmations = None,
+    cycle_seconds: CycleSeconds = DEFAULT_CYCLE_S,
     as_json: Json = False,
 ) -> None:
     """Run a scenario on a fresh system and show what became of every firm.
+
+    With a chain URL no node is started: the contracts are deployed on that chain, for this run alone.
 
     Exit code 1 when the audit found anything.
     """
@@ -27,8 +42,9 @@ def run(
     scenario = read_scenario(file)
     from api.scenario.run import run_scenario  # noqa: PLC0415
 
+    place = place_of(chain_url, confirmations, cycle_seconds)
     with story(f"scenario {scenario.name}") as (on_step, on_progress):
-        result = run_scenario(scenario, data_dir, on_step, on_progress)
+        result = run_scenario(scenario, data_dir, on_step, on_progress, place)
     if as_json:
         print_json(result)
     else:
@@ -36,6 +52,15 @@ def run(
         print_audit(result["audit"])
     if not result["audit"]["ok"]:
         raise typer.Exit(1)
+
+
+def place_of(chain_url: str | None, confirmations: str | None, cycle_s: int) -> Place | None:
+    """Return the chain that options or environment name for a story; None for a fresh one of our own."""
+    from api.cycle.system import Place  # noqa: PLC0415
+    from api.stack.outside import OutsideChain  # noqa: PLC0415
+
+    outside = OutsideChain.of(chain_url, confirmations)
+    return None if outside is None else Place(outside, cycle_s)
 
 
 def print_audit(report: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from api.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from api.cli.options import DEFAULT_DATA_DIR, ChainUrl, Confirmations, DataDir, Json
 from api.cli.output import errors, print_json, results, steps
 
 if TYPE_CHECKING:
@@ -29,18 +29,27 @@ def up(
         int, typer.Option(min=0, help="How often trades settle on chain; 0 for only when asked.")
     ] = 30,
     seed: Annotated[bool, typer.Option(help="Fill a new market with a few members and orders.")] = True,
+    chain_url: ChainUrl = None,
+    confirmations: Confirmations = None,
     as_json: Json = False,
 ) -> None:
     """Start node, exchange and API, and keep them running until Ctrl-C.
 
-    State lives in one data directory: a second start goes on where the first stopped.
+    State lives in one data directory: a second start goes on where the first stopped. With a chain URL no
+    node is started: contracts are deployed there, unless `carat chain deploy` has done so.
     """
     _interrupt_at_first_signal()
     started_s = time.monotonic()
     try:
         with steps("starting") as on_step:
             stack, members = _start(
-                data_dir, port, epoch_seconds, seed=seed, on_step=on_step, on_event=_teller(as_json)
+                data_dir,
+                port,
+                epoch_seconds,
+                seed=seed,
+                chain=(chain_url, confirmations),
+                on_step=on_step,
+                on_event=_teller(as_json),
             )
     except KeyboardInterrupt:
         errors.print("stopped before everything ran; the next start goes on from here")
@@ -80,15 +89,22 @@ def _start(
     epoch_seconds: int,
     *,
     seed: bool,
+    chain: tuple[str | None, str | None],
     on_step: Callable[[str], None],
     on_event: Callable[[ProcessEvent], None],
 ) -> tuple[Stack, list[Member]]:
     on_step("reading the program")
     from api.seed import members_of, seed_market  # noqa: PLC0415
+    from api.stack.outside import OutsideChain  # noqa: PLC0415
     from api.stack.stack import Stack  # noqa: PLC0415
 
     stack = Stack.start(
-        data_dir, api_port=port, epoch_seconds=epoch_seconds, on_step=on_step, on_event=on_event
+        data_dir,
+        api_port=port,
+        epoch_seconds=epoch_seconds,
+        outside=OutsideChain.of(*chain),
+        on_step=on_step,
+        on_event=on_event,
     )
     try:
         if seed:

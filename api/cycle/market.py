@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from api.custody import Custody
+from api.cycle.clock import Clock
 from chain.events import ChainEvent, EventReader
 from chain.keys import Keyring, Signer
 from chain.refusals import Refusal
@@ -19,7 +20,7 @@ from registry.evidence import EvidenceStore
 from registry.mrv.statement import StatementDomain
 
 T = TypeVar("T")
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -30,6 +31,10 @@ class Market:
     ----------
     run :
         The story's name: the root of every request id, so that telling it again does nothing twice.
+    clock :
+        When it is on the chain.
+    patience_s :
+        How long to wait for the exchange; on a chain that others run its acts become final slowly.
     on_progress :
         Hears what is being done and how many acts of it were just finished.
     """
@@ -40,7 +45,9 @@ class Market:
     exchange: ExchangeClient
     evidence: EvidenceStore
     custody: Custody
+    clock: Clock
     on_progress: Callable[[str, int], None] = lambda _what, _done: None
+    patience_s: float = _PATIENCE_S
 
     def id_of(self, *parts: object) -> UUID:
         """Return the id of an act of this story."""
@@ -84,32 +91,20 @@ class Market:
         return [event for event in found if event.name == name and event.tx_hash in mine]
 
     def until_answered(self, ask: Callable[[], T]) -> T:
-        """Ask the exchange until it answers: it may be starting again after a crash.
+        """Ask the exchange until it answers: it may be starting again after a crash, or wait for the chain.
 
         Raises
         ------
-        ExchangeUnreachable :
-            It stayed away for a minute.
+        ExchangeUnreachable, WaitedTooLong :
+            It stayed away, or what was asked for did not happen, for `patience_s`.
         """
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + self.patience_s
         while True:
             try:
                 return ask()
             except ExchangeUnreachable:
                 if time.monotonic() > until:
                     raise
-
-    def set_clock(self, moment_utc: int) -> None:
-        """Let the chain's next block stand at this moment, if that is ahead; a test network's right."""
-        rpc = self.transactor.rpc
-
-        def advance() -> None:
-            head = rpc.call("eth_getBlockByNumber", "latest", False)
-            if int(head["timestamp"], 16) < moment_utc:
-                rpc.call("evm_setNextBlockTimestamp", moment_utc)
-                rpc.call("evm_mine")
-
-        with_patience(advance, _PATIENCE_S)
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:

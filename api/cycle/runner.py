@@ -32,7 +32,7 @@ def run_cycles(market: Market, participants: Sequence[Participant], plans: Seque
 
 def run_cycle(market: Market, plan: CyclePlan) -> None:
     """Take one period through its whole cycle."""
-    market.set_clock(plan.starts_utc)
+    market.clock.begin(plan.starts_utc)
     _allocate(market, plan)
     mrv.report_and_verify(market, plan)
     mrv.issue_offsets(market, plan)
@@ -46,7 +46,7 @@ def _allocate(market: Market, plan: CyclePlan) -> None:
     regulator = market.signer("regulator")
     rules = acts.PeriodRules(
         period=plan.period,
-        deadline_utc=plan.deadline_utc,
+        deadline_utc=market.clock.deadline_utc(plan.period, plan.deadline_utc),
         cap_t=plan.cap_t,
         offset_cap_ppm=plan.offset_cap_ppm,
         penalty_multiple=plan.penalty_multiple,

@@ -36,7 +36,7 @@ def surrender(market: Market, plan: CyclePlan) -> None:
 
 def close_period(market: Market, plan: CyclePlan) -> None:
     """Let the deadline pass, publish the price that penalties follow, and assess who owes."""
-    market.set_clock(plan.deadline_utc + 1)
+    market.clock.pass_deadline(plan.period, plan.deadline_utc)
     regulator = market.signer("regulator")
     price = acts.publish_reference_price(
         plan.period, plan.penalty_price_fen, market.id_of("reference price", plan.period)

@@ -8,24 +8,37 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from api.audit.report import AuditReport
 from api.audit.run import audit, stores_of
 from api.custody import Custody
-from api.cycle.market import Market
+from api.cycle.clock import CYCLE_S, MovedClock, OwnClock
+from api.cycle.market import Market, chunks
 from api.cycle.plan import CyclePlan
+from api.stack.outside import OutsideChain
 from api.stack.stack import Stack
+from chain.patience import with_patience
 from chain.refusals import Refusal
-from chain.transactor import with_patience
 from registry.projection.store import Projection
 
 _PATIENCE_S = 60.0
+_OUTSIDE_PATIENCE_S = 900.0
 _BEFORE_THE_FIRST_CYCLE_S = 3_600
+_BLOCKS_A_REQUEST = 500
 
 
 class DataDirectoryNotFresh(Refusal):
     """A scenario or replay runs on a fresh data directory; this one holds something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain that others run, to tell a story on: its cycles last `cycle_s` seconds of its own time each."""
+
+    chain: OutsideChain
+    cycle_s: int = CYCLE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +59,14 @@ class FreshSystem:
         return stores_of(self.stack).projection
 
     def transactions(self) -> int:
-        """Return how many transactions the chain holds, everyone's, the deployment's too."""
-        rpc = self.market.transactor.rpc
-        head = with_patience(lambda: int(rpc.call("eth_blockNumber"), 16), _PATIENCE_S)
-        calls = [("eth_getBlockTransactionCountByNumber", [hex(block)]) for block in range(1, head + 1)]
-        counts = with_patience(lambda: rpc.batch(calls), _PATIENCE_S)
-        return sum(int(count, 16) for count in counts)
+        """Return how many transactions the chain holds since the deployment, everyone's, that one's too."""
+        rpc, first = self.market.transactor.rpc, self.market.transactor.deployment.block
+        head = with_patience(rpc.head, _PATIENCE_S)
+        total = 0
+        for blocks in chunks(range(first, head + 1), _BLOCKS_A_REQUEST):
+            calls = [("eth_getBlockTransactionCountByNumber", [hex(block)]) for block in blocks]
+            total += sum(int(count, 16) for count in with_patience(partial(rpc.batch, calls), _PATIENCE_S))
+        return total
 
     def seconds(self) -> int:
         """Return how long this system has run, whole seconds rounded up."""
@@ -65,6 +80,7 @@ def fresh_system(
     data_dir: Path | None,
     on_step: Callable[[str], None],
     on_progress: Callable[[str, int], None],
+    place: Place | None = None,
 ) -> Iterator[FreshSystem]:
     """Start node and exchange for one story, the chain's clock at its beginning.
 
@@ -72,6 +88,9 @@ def fresh_system(
     ----------
     data_dir :
         Where the state goes and stays; None for a temporary directory that is removed afterwards.
+    place :
+        The chain to tell the story on, if others run it: then no node is started, and the contracts are
+        deployed there anew.
 
     Raises
     ------
@@ -92,20 +111,27 @@ def fresh_system(
                 test_methods=True,
                 genesis_time_utc=genesis_utc,
                 epoch_seconds=0,
+                outside=None if place is None else place.chain,
                 on_step=on_step,
             ) as stack,
             stack.exchange_client() as exchange,
             closing(Custody(stack.evidence(), stack.data.evidence)) as custody,
         ):
+            transactor = stack.transactor()
             market = Market(
                 run=run,
                 keyring=stack.keyring,
-                transactor=stack.transactor(),
+                transactor=transactor,
                 exchange=exchange,
                 evidence=stack.evidence(),
                 custody=custody,
+                clock=MovedClock(transactor.rpc)
+                if place is None
+                else OwnClock(transactor.rpc, place.cycle_s),
                 on_progress=on_progress,
             )
+            if place is not None:
+                market.patience_s = _OUTSIDE_PATIENCE_S
             yield FreshSystem(stack, market, started_s)
     finally:
         if not keep:

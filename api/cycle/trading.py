@@ -13,6 +13,7 @@ from chain.transactor import Act
 from chain.units import UnitId
 from exchange.client import (
     BATCH,
+    CloseMessage,
     Command,
     cancel_order,
     list_instrument,
@@ -36,7 +37,7 @@ def trade(market: Market, plan: CyclePlan) -> None:
     unit = UnitId.allowance(plan.period)
     _fund(market, plan, unit, buyers, sellers)
     order_ids = _order(market, plan, unit, [*sellers, *buyers])
-    closed = market.until_answered(market.exchange.close_epoch)
+    closed = _close_epoch(market)
     market.on_progress("settle the epoch", 1)
     _cancel_rest(market, unit, order_ids)
     bought = _bought(market, closed["epoch"], unit)
@@ -74,7 +75,9 @@ def _fund(
     # The exchange takes deposits in in the chain's order: with the last one all are there.
     last = [*cash_fen, *tonnes][-1]
     last_id = market.id_of("deposit", plan.period, last)
-    market.until_answered(lambda: market.exchange.await_deposits(market.address(last), [last_id]))
+    market.until_answered(
+        lambda: market.exchange.await_deposits(market.address(last), [last_id], market.patience_s)
+    )
 
 
 def _order(market: Market, plan: CyclePlan, unit: UnitId, firms: Sequence[FirmYear]) -> dict[str, str]:
@@ -103,6 +106,12 @@ def _limit(market: Market, plan: CyclePlan, unit: UnitId, label: str, wanted_t: 
         abs(wanted_t),
         plan.price_fen,
     )
+
+
+def _close_epoch(market: Market) -> CloseMessage:
+    """Close the epoch, and wait until the chain has settled it and paid what may be paid."""
+    close = partial(market.exchange.close_epoch, timeout_s=market.patience_s)
+    return market.until_answered(close)
 
 
 def _cancel_rest(market: Market, unit: UnitId, order_ids: dict[str, str]) -> None:
@@ -139,7 +148,7 @@ def _withdraw(
     ]
     if withdrawals:
         _send(market, "withdraw", withdrawals)
-        market.until_answered(market.exchange.close_epoch)
+        _close_epoch(market)
 
 
 def _send(market: Market, what: str, commands: Sequence[Command], tolerated: str = "") -> None:

@@ -14,7 +14,7 @@ from api.cycle.accounts import Participant
 from api.cycle.market import Market
 from api.cycle.outcome import PeriodSums, defaulted, epochs_settled, sums_by_period, totals_of
 from api.cycle.runner import run_cycles
-from api.cycle.system import fresh_system
+from api.cycle.system import Place, fresh_system
 from api.replay.eu_ets_data import EuEtsData
 from api.replay.eu_ets_plans import OTHERS, label_of, plans_of
 from api.replay.statuses import ChainStatus, Compared, compare
@@ -28,8 +28,11 @@ def replay_eu_ets(
     data_dir: Path | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
     on_progress: Callable[[str, int], None] = lambda _what, _done: None,
+    place: Place | None = None,
 ) -> dict[str, Any]:
     """Take a country's published years through the real system, and compare the statuses.
+
+    With a `place`, on a chain that others run.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def replay_eu_ets(
     """
     plans = plans_of(data)
     run = f"eu-ets/{data.country}/{data.first_year}-{data.last_year}"
-    with fresh_system(run, plans, data_dir, on_step, on_progress) as system:
+    with fresh_system(run, plans, data_dir, on_step, on_progress, place) as system:
         run_cycles(system.market, _participants(data), plans)
         report = system.audit()
         with system.projection().session() as session:

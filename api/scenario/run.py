@@ -10,7 +10,7 @@ from typing import Any
 from api.cycle.accounts import Participant
 from api.cycle.outcome import FirmTotals, epochs_settled, totals_of
 from api.cycle.runner import run_cycles
-from api.cycle.system import fresh_system
+from api.cycle.system import Place, fresh_system
 from api.scenario.file import Scenario
 from api.scenario.plans import firm_label, plans_of
 from registry.accounts import AccountKind
@@ -21,8 +21,9 @@ def run_scenario(
     data_dir: Path | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
     on_progress: Callable[[str, int], None] = lambda _what, _done: None,
+    place: Place | None = None,
 ) -> dict[str, Any]:
-    """Run a scenario on a fresh system.
+    """Run a scenario on a fresh system; with a `place`, on a chain that others run.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def run_scenario(
     others = next((plan.others for plan in plans if plan.others is not None), None)
     if others is not None and scenario.others is not None:
         participants.append(Participant(others, scenario.others.name, AccountKind.TRADER))
-    with fresh_system(f"scenario/{scenario.name}", plans, data_dir, on_step, on_progress) as system:
+    with fresh_system(f"scenario/{scenario.name}", plans, data_dir, on_step, on_progress, place) as system:
         run_cycles(system.market, participants, plans)
         report = system.audit()
         with system.projection().session() as session:

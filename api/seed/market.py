@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from api.custody import Custody
+from api.cycle.clock import OwnClock
 from api.cycle.market import Market
 from api.seed import people, registry, trading
 from api.stack.handle import StackHandle
@@ -27,7 +28,8 @@ def seed_market(stack: StackHandle, on_step: Callable[[str], None]) -> None:
     evidence = stack.evidence()
     custody = Custody(evidence, stack.data.evidence)
     with stack.exchange_client() as exchange, closing(custody):
-        market = Market("seed", stack.keyring, stack.transactor(), exchange, evidence, custody)
+        clock = OwnClock(stack.rpc())
+        market = Market("seed", stack.keyring, stack.transactor(), exchange, evidence, custody, clock)
         founded_utc = registry.founded_utc(market)
         period = datetime.fromtimestamp(founded_utc, UTC).year
         on_step("opening accounts")

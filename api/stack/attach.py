@@ -8,6 +8,7 @@ from pathlib import Path
 
 from api.stack.handle import StackHandle
 from api.stack.lock import DataDirectoryInUse
+from api.stack.outside import OutsideChain
 from api.stack.paths import DataDirectory, StackMissing, read_json
 from api.stack.secrets import open_keyring
 from api.stack.stack import Stack
@@ -15,8 +16,17 @@ from chain.deployment import Deployment
 
 
 @contextmanager
-def attached(data_dir: Path, on_step: Callable[[str], None] = lambda _step: None) -> Iterator[StackHandle]:
+def attached(
+    data_dir: Path,
+    on_step: Callable[[str], None] = lambda _step: None,
+    outside: OutsideChain | None = None,
+) -> Iterator[StackHandle]:
     """Give the stack that runs on a data directory; if none runs, start its chain alone meanwhile.
+
+    Parameters
+    ----------
+    outside :
+        The addresses to use of a chain that others run, instead of those noted in the directory.
 
     Raises
     ------
@@ -29,11 +39,14 @@ def attached(data_dir: Path, on_step: Callable[[str], None] = lambda _step: None
     if not data.keyring.exists() or not data.deployment.exists():
         raise StackMissing(data_dir=str(data_dir))
     try:
-        stack = Stack.start(data_dir, only_chain=True, on_step=on_step)
+        stack = Stack.start(data_dir, only_chain=True, on_step=on_step, outside=outside)
     except DataDirectoryInUse:
         running = _running(data)
         if running is None:
             raise
+        if outside is not None:
+            running.outside, running.node_url = outside, outside.urls
+            running.deployment.require_chain(running.rpc())
         yield running
         return
     with stack:
@@ -47,5 +60,6 @@ def _running(data: DataDirectory) -> StackHandle | None:
     handle = StackHandle(data)
     handle.keyring = open_keyring(data)
     handle.deployment = Deployment.load(data.deployment)
+    handle.outside = OutsideChain.kept(data)
     handle.node_url, handle.exchange_url, handle.api_url = urls["node"], urls["exchange"], urls["api"]
     return handle

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.stack.outside import OutsideChain
 from api.stack.paths import DataDirectory
 from chain.deployment import Deployment
 from chain.events import EventReader
 from chain.keys import Keyring
+from chain.pending import PendingStore
 from chain.rpc import ChainRpc
 from chain.transactor import Transactor
 from exchange.client import ExchangeClient
@@ -23,6 +25,8 @@ class StackHandle:
     ----------
     node_url, exchange_url, api_url :
         Where each process is found; empty for one that does not run.
+    outside :
+        The chain, if others run it; then `node_url` holds the addresses of its nodes.
     """
 
     def __init__(self, data: DataDirectory) -> None:
@@ -30,14 +34,24 @@ class StackHandle:
         self.keyring: Keyring
         self.deployment: Deployment
         self.node_url = self.exchange_url = self.api_url = ""
+        self.outside: OutsideChain | None = None
 
     def rpc(self) -> ChainRpc:
-        """Return a new connection to the node."""
+        """Return a new connection to the chain."""
         return ChainRpc(self.node_url)
 
     def transactor(self) -> Transactor:
         """Return a new way to send acts to the chain."""
-        return Transactor(self.rpc(), self.deployment)
+        rpc = self.rpc()
+        if self.outside is None:
+            return Transactor(rpc, self.deployment)
+        return Transactor(
+            rpc,
+            self.deployment,
+            manner=self.outside.manner,
+            fees=self.outside.fees(rpc),
+            pending=PendingStore(self.data.pending, self.deployment.chain_id),
+        )
 
     def events(self) -> EventReader:
         """Return a new reader of what happened on chain."""

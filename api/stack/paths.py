@@ -3,6 +3,9 @@
 keys.json           the seed of all keys, encrypted
 passphrase          what opens it, only if the operator gave none
 deployment.json     where the contracts are
+deployment.journal  what a deployment that is under way has signed
+chain.json          where the chain is found, only if others run it
+pending.sqlite      what was signed and is not final yet, only there
 chain/              the node's store
 evidence/           content-addressed files, and who stored them (custody.sqlite)
 exchange/           the journal
@@ -50,6 +53,21 @@ class DataDirectory:
     def deployment(self) -> Path:
         """The contracts' addresses."""
         return self.root / "deployment.json"
+
+    @property
+    def deploy_journal(self) -> Path:
+        """What a deployment that is under way has signed."""
+        return self.root / "deployment.journal"
+
+    @property
+    def outside_chain(self) -> Path:
+        """Where the chain is found, if others run it."""
+        return self.root / "chain.json"
+
+    @property
+    def pending(self) -> Path:
+        """Transactions that are not final yet."""
+        return self.root / "pending.sqlite"
 
     @property
     def chain(self) -> Path:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from api.stack import ports
+from api.stack.outside import OutsideChain
 from api.stack.paths import DataDirectory
 from api.stack.process import Program
 from api.stack.secrets import PASSPHRASE_VARIABLE
+
+# What an embedded chain is, whatever the environment says of others.
+_EMBEDDED: Final = {
+    "CARAT_CHAIN_CONFIRMATIONS": "0",
+    "CARAT_CHAIN_TIP_WEI": "0",
+    "CARAT_CHAIN_REORG_BLOCKS": "0",
+}
 
 
 def node(
@@ -20,14 +30,31 @@ def node(
     return Program("node", "chain.node.__main__", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
 
 
-def exchange(data: DataDirectory, port: int, chain_url: str, epoch_seconds: int, passphrase: str) -> Program:
+def exchange(
+    data: DataDirectory,
+    port: int,
+    chain_url: str,
+    outside: OutsideChain | None,
+    epoch_seconds: int,
+    passphrase: str,
+) -> Program:
     """Return the exchange."""
     args = ["--data", str(data.root), "--port", str(port), "--chain-url", chain_url]
     args += ["--epoch-seconds", str(epoch_seconds)]
+    args += ["--confirmations", "0" if outside is None else outside.confirmations]
+    if outside is not None:
+        args += ["--tip-wei", str(outside.tip_wei)]
     return Program("exchange", "exchange.__main__", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
 
 
-def api(data: DataDirectory, port: int, chain_url: str, exchange_url: str, passphrase: str) -> Program:
+def api(
+    data: DataDirectory,
+    port: int,
+    chain_url: str,
+    outside: OutsideChain | None,
+    exchange_url: str,
+    passphrase: str,
+) -> Program:
     """Return the API, which takes its settings from the environment."""
     environment = {
         PASSPHRASE_VARIABLE: passphrase,
@@ -35,7 +62,7 @@ def api(data: DataDirectory, port: int, chain_url: str, exchange_url: str, passp
         "CARAT_HOST": ports.LOOPBACK,
         "CARAT_PORT": str(port),
         "CARAT_PUBLIC_URL": ports.url(port),
-        "CARAT_CHAIN_URL": chain_url,
         "CARAT_EXCHANGE_URL": exchange_url,
+        **(_EMBEDDED | {"CARAT_CHAIN_URL": chain_url} if outside is None else outside.environment()),
     }
     return Program("api", "api.stack.serve", (), environment)

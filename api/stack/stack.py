@@ -17,15 +17,19 @@ from types import TracebackType
 from typing import Final, Self
 
 from api.stack import ports, programs
+from api.stack.deploying import deploy_for
 from api.stack.handle import StackHandle
 from api.stack.lock import DirectoryLock
+from api.stack.outside import OutsideChain
 from api.stack.paths import DataDirectory, read_json, write_json
 from api.stack.process import Process, Program
 from api.stack.secrets import open_or_create_keyring
 from api.stack.supervisor import ProcessEvent, Supervisor
-from chain.deployment import Deployment, deploy
+from chain.deployment import Deployment
+from chain.patience import with_patience
 
 _START_S_MAX: Final = 120.0
+_CHAIN_S_MAX: Final = 30.0
 
 
 def _say_nothing(_said: object) -> None:
@@ -55,6 +59,7 @@ class Stack(StackHandle):
         genesis_time_utc: int | None = None,
         epoch_seconds: int = 60,
         supervise: bool = True,
+        outside: OutsideChain | None = None,
         on_step: Callable[[str], None] = _say_nothing,
         on_event: Callable[[ProcessEvent], None] = _say_nothing,
     ) -> Self:
@@ -64,6 +69,9 @@ class Stack(StackHandle):
         ----------
         only_chain :
             Whether to start the node alone: enough to read the chain, whatever state the journal is in.
+        outside :
+            The chain to work on, if others run it: then no node is started, and contracts are deployed there
+            at the first start. A directory that was set up for one goes on with it.
         api_port :
             Where the API listens; 0 for the port it had before, or any free one.
         test_methods :
@@ -89,13 +97,21 @@ class Stack(StackHandle):
             ports.require_free(api_port)
             stack._lock = DirectoryLock(stack.data.lock)
             stack.keyring, passphrase = open_or_create_keyring(stack.data, on_step)
-            node = stack._launch_node(test_methods, genesis_time_utc, passphrase)
+            stack.outside = outside or OutsideChain.kept(stack.data)
+            node = None
+            if stack.outside is None:
+                node = stack._launch_node(test_methods, genesis_time_utc, passphrase)
+            else:
+                stack.node_url = stack.outside.urls
             # These wait for the contracts, but read their programs meanwhile.
             services = [] if only_chain else [stack._prepare_exchange(epoch_seconds, passphrase)]
             if with_api and not only_chain:
                 services.append(stack._prepare_api(api_port, passphrase))
-            node.wait_ready(_START_S_MAX)
+            if node is not None:
+                node.wait_ready(_START_S_MAX)
             stack._find_or_deploy_contracts()
+            if stack.outside is not None and not only_chain:
+                stack.outside.keep(stack.data)
             stack._run(services)
             if supervise:
                 stack._supervise(on_event)
@@ -143,21 +159,23 @@ class Stack(StackHandle):
     def _prepare_exchange(self, epoch_seconds: int, passphrase: str) -> Process:
         port = self._port_of("exchange")
         self.exchange_url = ports.url(port)
-        return self._prepare(programs.exchange(self.data, port, self.node_url, epoch_seconds, passphrase))
+        return self._prepare(
+            programs.exchange(self.data, port, self.node_url, self.outside, epoch_seconds, passphrase)
+        )
 
     def _prepare_api(self, api_port: int, passphrase: str) -> Process:
         port = api_port or self._port_of("api")
         self.api_url = ports.url(port)
-        return self._prepare(programs.api(self.data, port, self.node_url, self.exchange_url, passphrase))
+        return self._prepare(
+            programs.api(self.data, port, self.node_url, self.outside, self.exchange_url, passphrase)
+        )
 
     def _find_or_deploy_contracts(self) -> None:
-        rpc = self.rpc()
         if self.data.deployment.exists():
             self.deployment = Deployment.load(self.data.deployment)
-            self.deployment.require_chain(rpc)
-            return
-        self.deployment = deploy(rpc, self.keyring, on_step=lambda name: self._on_step(f"deploying {name}"))
-        self.deployment.save(self.data.deployment)
+            with_patience(lambda: self.deployment.require_chain(self.rpc()), _CHAIN_S_MAX)
+        else:
+            self.deployment = deploy_for(self.data, self.keyring, self.node_url, self.outside, self._on_step)
 
     def _run(self, services: list[Process]) -> None:
         if services:
@@ -198,7 +216,8 @@ class Stack(StackHandle):
         urls = {"node": self.node_url, "exchange": self.exchange_url, "api": self.api_url}
         running = {each.program.name: each.pid for each in self._processes}
         before = self._ports_before()
-        used = {name: ports.port_of(url) for name, url in urls.items() if url}
+        ours = {name: url for name, url in urls.items() if url and not (name == "node" and self.outside)}
+        used = {name: ports.port_of(url) for name, url in ours.items()}
         with self._told:
             pid = os.getpid() if running else None
             write_json(self.data.stack, {"pid": pid, "urls": urls, "pids": running, "ports": before | used})

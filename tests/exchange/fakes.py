@@ -68,7 +68,7 @@ class FakeClearing:
             self.mine("EpochSettled", args)
         self._answer()
 
-    def release(self, withdrawals: Sequence[Withdrawal]) -> None:
+    def release(self, withdrawals: Sequence[Withdrawal]) -> int:
         self._require_up()
         self.release_calls += 1
         if self.chunks_applied:
@@ -81,6 +81,7 @@ class FakeClearing:
                 self.released.add(each.withdrawal_id)
                 self._pay(each.account, each.asset, each.amount, each.withdrawal_id.rjust(32, b"\0"))
         self._answer()
+        return len(self.blocks) - 1
 
     # --- what others do on chain ---
 

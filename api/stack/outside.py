@@ -1,0 +1,89 @@
+"""A chain that others run: where it is found, and how acts are delivered there.
+
+Given on the command line or in the environment, and kept in the data directory (`chain.json`), so that every
+later command on that directory works on the same chain and starts no node of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+from api.stack.paths import DataDirectory, read_json, write_json
+from chain.delivery import Manner
+from chain.fees import Fees
+from chain.finality import Finality
+from chain.refusals import Refusal
+from chain.rpc import ChainRpc, chain_urls
+
+CONFIRMATIONS: Final = "12"
+"""Blocks on top before an act counts, unless told otherwise. Public proof-of-work chains settled on as many;
+a consortium's engine with finality (QBFT) needs 0, one without (Clique) half its authorities and one."""
+
+URL_VARIABLE: Final = "CARAT_CHAIN_URL"
+CONFIRMATIONS_VARIABLE: Final = "CARAT_CHAIN_CONFIRMATIONS"
+TIP_VARIABLE: Final = "CARAT_CHAIN_TIP_WEI"
+REORG_BLOCKS: Final = 256
+_PATIENCE_S: Final = 120.0
+
+
+class TipMalformed(Refusal):
+    """The least tip is a whole number of wei."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideChain:
+    """Addresses of the chain's nodes (with commas), `chain.finality` as text, the least tip in wei."""
+
+    urls: str
+    confirmations: str = CONFIRMATIONS
+    tip_wei: int = 0
+
+    @classmethod
+    def of(cls, url: str | None = None, confirmations: str | None = None) -> Self | None:
+        """Return the chain that options or the environment name; None where neither does.
+
+        Raises
+        ------
+        ChainUrlMalformed, FinalityUnknown, TipMalformed
+        """
+        urls = url or os.environ.get(URL_VARIABLE, "")
+        if not urls:
+            return None
+        depth = confirmations or os.environ.get(CONFIRMATIONS_VARIABLE, "") or CONFIRMATIONS
+        tip = os.environ.get(TIP_VARIABLE, "") or "0"
+        if not (tip.isascii() and tip.isdigit()):
+            raise TipMalformed(given=tip[:40])
+        return cls(",".join(chain_urls(urls)), str(Finality.parse(depth)), int(tip))
+
+    @classmethod
+    def kept(cls, data: DataDirectory) -> Self | None:
+        """Return the chain that this directory was set up for; None for the embedded one."""
+        known = read_json(data.outside_chain)
+        if not known:
+            return None
+        return cls(known["urls"], known["confirmations"], known["tip_wei"])
+
+    def keep(self, data: DataDirectory) -> None:
+        """Write down that this directory works on this chain."""
+        data.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_json(data.outside_chain, asdict(self))
+
+    @property
+    def manner(self) -> Manner:
+        """How acts are delivered there."""
+        return Manner(finality=Finality.parse(self.confirmations), patience_s=_PATIENCE_S)
+
+    def fees(self, rpc: ChainRpc) -> Fees:
+        """Return what the network charges."""
+        return Fees(rpc, self.tip_wei)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the API process has to know of it."""
+        return {
+            URL_VARIABLE: self.urls,
+            CONFIRMATIONS_VARIABLE: self.confirmations,
+            TIP_VARIABLE: str(self.tip_wei),
+            "CARAT_CHAIN_REORG_BLOCKS": str(REORG_BLOCKS),
+        }
