@@ -153,6 +153,7 @@ class Node:
         rules = self.history.rules_at(self.head.number + 1)
         if rules is not None:
             rules.permit(transaction)
+        self._require_funds(transaction)
         self.quota.reserve(transaction, newcomer=not self._mined_nonce(transaction.sender))
         try:
             self.pool.add(transaction)
@@ -162,6 +163,16 @@ class Node:
         self.refusals.pop(transaction.hash, None)
         for hear in self.on_pending:
             hear(transaction)
+
+    def _require_funds(self, transaction: Transaction) -> None:
+        """Refuse now what no block could take, as every node does: a block made for it would be empty."""
+        sender, cost = transaction.sender, transaction.value + transaction.gas * transaction.max_fee_per_gas
+        if cost and transaction.nonce >= self._mined_nonce(sender):
+            balance = self._mined_balance(sender)
+            if balance < cost:
+                raise ServerError(
+                    f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
+                )
 
     def _dropped(self, transaction: Transaction, reason: RpcError) -> None:
         """The pool let go of a transaction that it had taken."""
