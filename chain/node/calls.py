@@ -40,7 +40,7 @@ def read_call(value: Any) -> Transaction:
     InvalidParams :
         If its fields make no sense.
     ServerError :
-        If it is of a type that this chain does not take.
+        If they contradict each other, or it is of a type that this chain does not take.
     """
     fields = read_object(value, "transaction")
     refuse_foreign_types(fields)
@@ -106,8 +106,8 @@ def call(
 
     Raises
     ------
-    InvalidParams :
-        If its gas is below the intrinsic gas.
+    ServerError :
+        If its gas is below the intrinsic gas, or its sender has not the value.
     LimitExceeded :
         If it runs past `deadline` (of the monotonic clock), by default CALL_SECONDS from now.
     """
@@ -123,7 +123,7 @@ def find_access_list(node: Node, transaction: Transaction, block: Block) -> tupl
     deadline = time.monotonic() + CALL_SECONDS
     outcome = _call(node, transaction, block, deadline, touched := set[Any]())
     for _ in range(_ACCESS_LIST_ROUNDS):
-        found = _list_of(touched, transaction)
+        found = _list_of(touched, transaction.sender, outcome.created or transaction.to)
         if found == transaction.access_list:
             break
         transaction = replace(transaction, access_list=found)
@@ -132,12 +132,12 @@ def find_access_list(node: Node, transaction: Transaction, block: Block) -> tupl
     return transaction.access_list, outcome
 
 
-def _list_of(touched: set[Any], transaction: Transaction) -> AccessList:
+def _list_of(touched: set[Any], sender: bytes, to: bytes) -> AccessList:
     slots: dict[bytes, list[int]] = {}
     for item in touched:
         if isinstance(item, tuple):
             slots.setdefault(item[0], []).append(item[1])
-        elif item not in (transaction.sender, transaction.to) and int.from_bytes(item, "big") > _PRECOMPILES:
+        elif item not in (sender, to) and int.from_bytes(item, "big") > _PRECOMPILES:
             slots.setdefault(item, [])
     return tuple((address, tuple(sorted(slots[address]))) for address in sorted(slots))
 
@@ -151,7 +151,7 @@ def _call(
     overrides: Overrides = NONE,
 ) -> Outcome:
     if transaction.gas < needed_gas(transaction):
-        raise InvalidParams(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
+        raise ServerError(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
     with prepared(node, block, overrides) as state:
         state.deadline = time.monotonic() + CALL_SECONDS if deadline is None else deadline
         try:
@@ -195,14 +195,14 @@ def _succeeds(
 ) -> bool:
     try:
         return call(node, replace(transaction, gas=gas), block, deadline, overrides).error is None
-    except InvalidParams:
+    except ServerError:
         return False
 
 
 def _data(fields: Mapping[str, Any]) -> bytes:
     found = [read_bytes(fields[name], name) for name in ("input", "data") if fields.get(name) is not None]
     if len(found) == 2 and found[0] != found[1]:
-        raise InvalidParams('both "data" and "input" are set and not equal')
+        raise ServerError('both "data" and "input" are set and not equal')
     return found[0] if found else b""
 
 
@@ -210,7 +210,7 @@ def _fees(fields: Mapping[str, Any]) -> tuple[int, int]:
     dynamic = fields.get("maxFeePerGas") is not None or fields.get("maxPriorityFeePerGas") is not None
     if fields.get("gasPrice") is not None:
         if dynamic:
-            raise InvalidParams("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+            raise ServerError("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
         price = read_int(fields["gasPrice"], "gasPrice")
         return price, price
     fee = read_int(_or_zero(fields.get("maxFeePerGas")), "maxFeePerGas")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from chain.node import calls
-from chain.node.errors import InvalidParams, ServerError
-from chain.node.formats import UINT64_MAX, checksum, hex_bytes, hex_int, read_address, read_int, read_object
+from chain.node.errors import ServerError
+from chain.node.formats import UINT64_MAX, checksum, hex_bytes, hex_int, read_int, read_object
 from chain.node.node import Node
 from chain.node.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, Transaction
 from chain.node.views import access_list_json
@@ -24,9 +24,9 @@ def read_draft(node: Node, value: Any, *, default_type: int, default_gas: int | 
     Raises
     ------
     InvalidParams :
-        If its fields make no sense together.
+        If its fields make no sense.
     ServerError :
-        If it is for another chain, or would fail whatever its gas.
+        If they contradict each other, it is for another chain, or it would fail whatever its gas.
     """
     fields = read_object(value, "transaction")
     call = calls.read_call(fields)
@@ -38,7 +38,7 @@ def read_draft(node: Node, value: Any, *, default_type: int, default_gas: int | 
             f"chainId does not match node's (have={read_int(chain_id, 'chainId')}, want={ours})"
         )
     if call.access_list and kind == LEGACY:
-        raise InvalidParams("a legacy transaction has no access list")
+        raise ServerError("a legacy transaction has no access list")
     if gas is not None:
         limit = read_int(gas, "gas", UINT64_MAX)
     elif default_gas is not None:
@@ -56,8 +56,7 @@ def read_draft(node: Node, value: Any, *, default_type: int, default_gas: int | 
 
 def unlocked_draft(node: Node, value: Any, **defaults: Any) -> Transaction:
     """The same of an account whose key the node holds."""
-    sender = read_address(read_object(value, "transaction").get("from"), "from")
-    require_unlocked(node, sender)
+    require_unlocked(node, calls.read_call(value).sender)
     return read_draft(node, value, **defaults)
 
 
@@ -101,5 +100,5 @@ def _kind(fields: Mapping[str, Any], default: int) -> int:
     else:
         kind = LEGACY if priced else default
     if (kind == DYNAMIC_FEE and priced) or (kind != DYNAMIC_FEE and dynamic):
-        raise InvalidParams(f"fees do not fit a transaction of type {kind}")
+        raise ServerError(f"fees do not fit a transaction of type {kind}")
     return kind

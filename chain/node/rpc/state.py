@@ -37,6 +37,8 @@ def get_storage_at(node: Node, params: list[Any]) -> str:
 def get_storage_values(node: Node, params: list[Any]) -> dict[str, list[str]]:
     """Storage words of several contracts, under the addresses as they were asked for."""
     wanted = read_object(param(params, 0), "requests")
+    if not wanted:
+        raise InvalidParams("empty request")
     if any(not isinstance(slots, list) for slots in wanted.values()):
         raise InvalidParams("requests: expected a list of slots for each address")
     count = sum(len(slots) for slots in wanted.values())

@@ -102,7 +102,7 @@ def _in_order(blocks: list[BlockPlan], base: Block) -> list[BlockPlan]:
         if time_wanted <= time_utc:
             raise SimulatedTimeNotRising(f"block timestamps must be in order: {time_wanted} <= {time_utc}")
         if time_wanted > UINT64_MAX:
-            raise InvalidParams(f"time: {time_wanted} is beyond {UINT64_MAX}")
+            raise SimulationTooLarge(f"block time {time_wanted} is beyond {UINT64_MAX}")
         number, time_utc = wanted, time_wanted
         placed.append(_placed(plan, number, time_utc))
     return placed

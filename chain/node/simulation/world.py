@@ -10,7 +10,7 @@ from eth.abc import MessageAPI, SignedTransactionAPI, StateAPI, TransactionConte
 from eth.vm.computation import BaseComputation
 from eth_typing import Address
 
-from chain.node.errors import InvalidParams
+from chain.node.errors import ServerError
 from chain.node.fork import CallExecutor
 from chain.node.formats import UINT64_MAX, checksum
 from chain.node.hashing import keccak
@@ -56,7 +56,7 @@ class SimulatedExecutor(CallExecutor):
                 raise SimulatedNonceTooHigh(f"nonce has max value: {who}")
         if state.validation or fee or tip:
             if tip > fee:
-                raise InvalidParams(
+                raise ServerError(
                     f"max priority fee per gas higher than max fee per gas: tip {tip}, fee {fee}"
                 )
             if fee < base_fee:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chain.node import calls
 from chain.node.blocks import Block
-from chain.node.errors import InvalidParams, LimitExceeded, ServerError
+from chain.node.errors import LimitExceeded, ServerError
 from chain.node.evm.program import ExecutionTimeout
 from chain.node.execution import run
 from chain.node.fork import NodeState
@@ -70,11 +70,11 @@ def trace_call(
 
     Raises
     ------
-    InvalidParams, LimitExceeded :
+    ServerError, LimitExceeded :
         If its gas is below the intrinsic gas; as `trace_transaction`.
     """
     if transaction.gas < needed_gas(transaction):
-        raise InvalidParams(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
+        raise ServerError(f"intrinsic gas too low: have {transaction.gas}, want {needed_gas(transaction)}")
     with calls.prepared(node, block, overrides) as state:
         return _traced(state, calls.free(transaction), options, Budget(options.seconds))
 

@@ -28,10 +28,19 @@ class LocalRpc:
     def close(self) -> None:
         self.node.close()
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """The names of the methods it serves."""
+        return self._dispatcher.methods
+
     def post(self, body: bytes) -> Any:
         """The decoded answer to a raw body, None where there is none."""
         answer = asyncio.run(self._dispatcher.answer(body))
         return orjson.loads(answer) if answer else None
+
+    def post_one(self, request: Any) -> Any:
+        """The decoded answer to a request that may be none."""
+        return self.post(orjson.dumps(request))
 
     def ask(self, method: str, *params: Any) -> Any:
         """The whole answer to one request."""
