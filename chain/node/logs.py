@@ -1,20 +1,29 @@
-"""eth_getLogs: which logs a filter asks for, and finding them by skipping blocks through their bloom."""
+"""eth_getLogs: which logs a filter asks for, and finding them.
+
+Logs of an address or a topic are found by the index, as far as that goes. What follows it, and questions that
+name neither, are looked through block by block; a block's bloom says whether it can be passed over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import orjson
 
-from chain.node.blocks import Block, Log
+from chain.node.blocks import Block, Log, read_log
 from chain.node.errors import InvalidParams, LimitExceeded, ServerError
 from chain.node.formats import read_address, read_hash, read_object
+from chain.node.history import number_key
+from chain.node.log_index import term
+from chain.node.log_search import Found, search
 from chain.node.node import Node
 from chain.node.roots import bloom_of
+from chain.node.store_view import StoreView
 from chain.node.tags import block_number
-from chain.node.views import log_json
+from chain.node.views import log_json, placed_log_json
 
 MAX_LOGS = 1_000_000
 MAX_FILTER_ITEMS = 1_024
@@ -34,6 +43,11 @@ class LogFilter:
             not wanted or any((bits := bloom_of((item,))) & bloom == bits for item in wanted)
             for wanted in sets
         )
+
+    def terms(self) -> list[list[bytes]]:
+        """What the index is asked: alternatives for each condition."""
+        conditions = enumerate((self.addresses, *self.topics))
+        return [[term(position, item) for item in wanted] for position, wanted in conditions if wanted]
 
     def takes(self, log: Log) -> bool:
         """Whether this log is asked for."""
@@ -62,16 +76,52 @@ def get_logs(node: Node, query: Any) -> orjson.Fragment:
     wanted = read_filter(query)
     parts: list[bytes] = []
     count = 0
-    for block in _blocks(node, query):
-        if not wanted.may_be_in(block.header.bloom):
-            continue
-        found = list(logs_in(block, wanted))
+    for found in _found(node, query, wanted):
         count += len(found)
         if count > MAX_LOGS:
             raise LimitExceeded(f"query returns more than {MAX_LOGS} logs: ask for fewer blocks")
         if found:
             parts.append(orjson.dumps(found)[1:-1])
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+
+
+def _found(node: Node, query: Any, wanted: LogFilter) -> Iterator[list[dict[str, Any]]]:
+    """The logs that are asked for, block by block."""
+    blocks = _blocks(node, query)
+    terms = wanted.terms()
+    if isinstance(blocks, Block):
+        yield list(logs_in(blocks, wanted))
+        return
+    if terms and blocks.start <= (indexed := node.history.logs_indexed):
+        yield from _indexed_logs(node, wanted, terms, blocks.start, min(blocks.stop - 1, indexed))
+        blocks = range(indexed + 1, blocks.stop)
+    for number in blocks:
+        block = node.history.at(number)
+        assert block is not None
+        if wanted.may_be_in(block.header.bloom):
+            yield list(logs_in(block, wanted))
+
+
+def _indexed_logs(
+    node: Node, wanted: LogFilter, terms: list[list[bytes]], first: int, last: int
+) -> Iterator[list[dict[str, Any]]]:
+    with node.store.view() as view:
+        for number, places in groupby(search(view, terms, first, last), lambda found: found.block):
+            yield list(_logs_at(node, wanted, view, number, places))
+
+
+def _logs_at(
+    node: Node, wanted: LogFilter, view: StoreView, number: int, places: Iterable[Found]
+) -> Iterator[dict[str, Any]]:
+    """Read some logs of a block, and nothing else of it."""
+    record = view.get(b"receipts", number_key(number))
+    assert record is not None
+    block, transaction_hash = node.history.summary(number), node.history.transaction_hashes(number)
+    for found in places:
+        log = read_log(record, found.offset)
+        if wanted.takes(log):  # or else another term has the same hash
+            transaction = transaction_hash(found.transaction)
+            yield placed_log_json(log, block, transaction, found.transaction, found.index)
 
 
 def read_filter(query: Any) -> LogFilter:
@@ -89,23 +139,20 @@ def logs_in(block: Block, wanted: LogFilter) -> Iterator[dict[str, Any]]:
             log_index += 1
 
 
-def _blocks(node: Node, query: Any) -> Iterator[Block]:
+def _blocks(node: Node, query: Any) -> Block | range:
+    """The one block, or the numbers of those, that a query is about."""
     if query.get("blockHash") is not None:
         if query.get("fromBlock") is not None or query.get("toBlock") is not None:
             raise InvalidParams("filter: blockHash stands alone, without fromBlock and toBlock")
         block = node.history.by_hash(read_hash(query["blockHash"], "blockHash"))
         if block is None:
             raise ServerError("unknown block")
-        yield block
-        return
+        return block
     first = block_number(node, query.get("fromBlock"), "fromBlock")
     last = block_number(node, query.get("toBlock"), "toBlock")
     if first > last:
         raise InvalidParams(f"filter: fromBlock {first} is after toBlock {last}")
-    for number in range(first, min(last, node.head.number) + 1):
-        block = node.history.at(number)
-        assert block is not None
-        yield block
+    return range(first, min(last, node.head.number) + 1)
 
 
 def _addresses(value: Any) -> frozenset[bytes]:
