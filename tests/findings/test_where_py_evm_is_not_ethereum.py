@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -49,3 +51,17 @@ def test_nothing_to_the_power_of_nothing_is_one(
 
 def test_no_modulus_no_answer(rpc: LocalRpc) -> None:
     assert rpc.call("eth_call", {"to": MODEXP, "data": hexed(bytes(96))}) == "0x"
+
+
+def test_a_point_is_evaluated_in_milliseconds(rpc: LocalRpc) -> None:
+    """EIP-4844. py-evm read the trusted setup for each call: two seconds for 50,000 gas."""
+    infinity = b"\xc0" + bytes(47)
+    versioned = b"\x01" + sha256(infinity).digest()[1:]
+    call = {"to": "0x" + "00" * 19 + "0a", "data": hexed(versioned + bytes(64) + infinity * 2)}
+    answer = rpc.call("eth_call", call)
+    assert (int(answer[2:66], 16), answer[66:70]) == (4_096, "73ed")
+    with patch("chain.node.evm.precompiles.load_trusted_setup") as load:
+        assert rpc.call("eth_call", call) == answer
+    assert not load.called
+    for spoilt in (b"", versioned + bytes(63) + b"\x01" + infinity * 2, bytes(192), b"\xff" * 192):
+        assert rpc.refusal("eth_call", call | {"data": hexed(spoilt)})[0] == -32000

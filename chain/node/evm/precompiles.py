@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
 
+from ckzg import load_trusted_setup, verify_kzg_proof  # type: ignore[import-not-found]
 from eth.abc import ComputationAPI
+from eth.exceptions import VMError
 from eth.precompiles.modexp import extract_lengths
+from eth.precompiles.point_evaluation import (
+    BLS_MODULUS,
+    FIELD_ELEMENTS_PER_BLOB,
+    POINT_EVALUATION_PRECOMPILE_GAS,
+    TRUSTED_SETUP_PATH,
+    VERSIONED_HASH_VERSION_KZG,
+)
 from eth.vm.forks.cancun.computation import CANCUN_PRECOMPILES
 from eth_typing import Address
 
 Precompile = Callable[[ComputationAPI], ComputationAPI]
 
 _MODEXP: Final = Address(b"\x00" * 19 + b"\x05")
+_POINT_EVALUATION: Final = Address(b"\x00" * 19 + b"\x0a")
+_POINT_BYTES: Final = 192
+_POINT_ANSWER: Final = FIELD_ELEMENTS_PER_BLOB.to_bytes(32, "big") + BLS_MODULUS.to_bytes(32, "big")
 _HEAD_BYTES: Final = 96
 _modexp: Final[Precompile] = CANCUN_PRECOMPILES[_MODEXP]
 
@@ -31,4 +45,43 @@ def modexp(computation: ComputationAPI) -> ComputationAPI:
     return computation
 
 
-PRECOMPILES: Final[dict[Address, Precompile]] = {**CANCUN_PRECOMPILES, _MODEXP: modexp}
+def point_evaluation(computation: ComputationAPI) -> ComputationAPI:
+    """EIP-4844: that a committed polynomial has a value at a point.
+
+    py-evm reads the trusted setup anew for each call, which takes seconds; its price is 50,000 gas.
+
+    Raises
+    ------
+    VMError :
+        If the input or the proof is not as it should be; all gas is gone.
+    """
+    computation.consume_gas(POINT_EVALUATION_PRECOMPILE_GAS, reason="Point Evaluation Precompile")
+    data = computation.msg.data_as_bytes
+    if len(data) != _POINT_BYTES:
+        raise VMError(f"point evaluation input has {len(data)} bytes, not {_POINT_BYTES}")
+    versioned_hash, z, y, commitment, proof = data[:32], data[32:64], data[64:96], data[96:144], data[144:]
+    if VERSIONED_HASH_VERSION_KZG + sha256(commitment).digest()[1:] != versioned_hash:
+        raise VMError("point evaluation commitment does not match its versioned hash")
+    if not _is_proven(commitment, z, y, proof):
+        raise VMError("point evaluation proof does not hold")
+    computation.output = _POINT_ANSWER
+    return computation
+
+
+def _is_proven(commitment: bytes, z: bytes, y: bytes, proof: bytes) -> bool:
+    try:
+        return bool(verify_kzg_proof(commitment, z, y, proof, _trusted_setup()))
+    except RuntimeError:  # a number beyond the field, or bytes that are no point
+        return False
+
+
+@cache
+def _trusted_setup() -> Any:
+    return load_trusted_setup(TRUSTED_SETUP_PATH, 0)
+
+
+PRECOMPILES: Final[dict[Address, Precompile]] = {
+    **CANCUN_PRECOMPILES,
+    _MODEXP: modexp,
+    _POINT_EVALUATION: point_evaluation,
+}
