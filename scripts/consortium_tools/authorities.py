@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import coincurve
 from eth_keys.datatypes import PublicKey
 from eth_utils import is_checksum_address
 
@@ -118,8 +119,8 @@ def _check_authority(authority: Authority) -> None:
     if not 0 < authority.p2p_port < 65_536:
         raise ConsortiumError(f"{authority.name}: p2p_port {authority.p2p_port}")
     try:
-        PublicKey(bytes.fromhex(authority.public_key)).to_address()
-    except Exception as error:  # noqa: BLE001 - eth-keys and its backend raise several
+        coincurve.PublicKey(b"\x04" + bytes.fromhex(authority.public_key))
+    except ValueError as error:
         raise ConsortiumError(f"{authority.name}: public_key is no key: {error}") from None
 
 

@@ -18,10 +18,17 @@ BESU_OLDEST: Final = "26.1.0"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a node finds its files and listens for its own machine."""
+    """Where a node finds its files and listens for its own machine.
+
+    Attributes
+    ----------
+    permissions :
+        The folder of the one file that Besu itself writes, when senders are added.
+    """
 
     settings: str = "/etc/besu"
-    data: str = "/var/lib/besu"
+    data: str = "/var/lib/besu/data"
+    permissions: str = "/var/lib/besu"
     rpc_port: int = 8545
     p2p_interface: str = "0.0.0.0"  # noqa: S104 - peers are in other houses; who may be one is in the permissions
     metrics_port: int | None = 9545
@@ -97,11 +104,11 @@ nat-method="NONE"
 discovery-enabled=false
 static-nodes-file="{places.settings}/static-nodes.json"
 permissions-nodes-config-file-enabled=true
-permissions-nodes-config-file="{places.settings}/permissions_config.toml"
+permissions-nodes-config-file="{places.permissions}/permissions_config.toml"
 
 # Who may send, and so deploy: the accounts of the list.
 permissions-accounts-config-file-enabled=true
-permissions-accounts-config-file="{places.settings}/permissions_config.toml"
+permissions-accounts-config-file="{places.permissions}/permissions_config.toml"
 
 # Free gas: the genesis holds the base fee at zero, and the node asks for no tip.
 min-gas-price=0

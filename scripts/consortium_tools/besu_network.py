@@ -93,7 +93,14 @@ def besu_network(
         home.mkdir(parents=True)
         key.save(home / "key")
         rpc_port = ports[2 * place + 1]
-        places = besu_files.Places(str(home), str(home / "data"), rpc_port, "127.0.0.1", None)
+        places = besu_files.Places(
+            settings=str(home),
+            data=str(home / "data"),
+            permissions=str(home),
+            rpc_port=rpc_port,
+            p2p_interface="127.0.0.1",
+            metrics_port=None,
+        )
         for name, text in besu_files.files(consortium, places).items():
             if not name.startswith("authority-") or name == f"{authority.name}.toml":
                 (home / name).write_text(text, encoding="utf-8")

@@ -44,7 +44,10 @@ def qbft_extra_data(validators: Sequence[str]) -> str:
 
 def qbft_validators(extra_data: str) -> list[str]:
     """Return who may seal, from the extra data of a genesis; raises ValueError where it is none."""
-    fields = rlp.decode(bytes.fromhex(extra_data.removeprefix("0x")))
+    try:
+        fields = rlp.decode(bytes.fromhex(extra_data.removeprefix("0x")))
+    except rlp.DecodingError as error:
+        raise ValueError(f"not the extra data of a QBFT genesis: {error}") from None
     if not isinstance(fields, list) or len(fields) != 5:
         raise ValueError("not the extra data of a QBFT genesis: five fields are asked for")
     vanity, validators, vote, round_number, seals = fields
