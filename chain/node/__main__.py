@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, StoreInUse, Refusal, lmdb.Error) as error:
         return _fail(f"{options.data}: {error}")
     try:
-        _loop(node, options.port)
+        _loop(node, options.port, options.ipc)
     except OSError as error:
         return _fail(str(error))
     finally:
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _loop(node: Node, port: int) -> None:
+def _loop(node: Node, port: int, ipc: Path | None) -> None:
     def ready(url: str) -> None:
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
@@ -66,9 +66,9 @@ def _loop(node: Node, port: int) -> None:
     try:
         import uvloop  # noqa: PLC0415
     except ImportError:
-        asyncio.run(serve(node, port, ready))
+        asyncio.run(serve(node, port, ready, ipc))
     else:
-        uvloop.run(serve(node, port, ready))
+        uvloop.run(serve(node, port, ready, ipc))
 
 
 def _fail(message: str) -> int:
@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chain.node", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="directory of the chain; made if missing")
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 for a free one")
+    parser.add_argument(
+        "--ipc", type=Path, metavar="PATH", help="also serve a Unix socket there, for the node's user alone"
+    )
     parser.add_argument("--chain-id", type=int, default=DEFAULT_CHAIN_ID)
     parser.add_argument(
         "--authority-key",

@@ -1,4 +1,4 @@
-"""Filters that a client installs and polls: new blocks, new logs.
+"""Filters that a client installs and polls: new blocks, new logs, new transactions.
 
 Kept in memory only: a client whose filter is gone, after a restart or when too many are installed, is told
 so and installs another.
@@ -6,6 +6,7 @@ so and installs another.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +17,22 @@ from chain.node.formats import hex_bytes, hex_int
 from chain.node.logs import get_logs, read_filter
 from chain.node.node import Node
 from chain.node.tags import block_number
+from chain.node.transactions import Transaction
 
 MAX_FILTERS = 1_024
+MAX_PENDING = 4_096
 
 
 @dataclass(slots=True)
 class _Filter:
-    """What is asked for, and the last block that was answered. No query: blocks. Nothing at all: nothing."""
+    """What is asked for, and the last block that was answered. No query: blocks.
+
+    `pending` holds the hashes of transactions that came since the last time, where these are asked for.
+    """
 
     seen: int
     query: dict[str, Any] | None = None
-    silent: bool = False
+    pending: deque[bytes] | None = None
 
 
 class Filters:
@@ -36,14 +42,15 @@ class Filters:
         self._node = node
         self._filters: dict[str, _Filter] = {}
         self._count = 0
+        node.on_pending.append(self._on_pending)
 
     def new_block_filter(self) -> str:
         """Hashes of the blocks to come."""
         return self._install(_Filter(self._node.head.number))
 
     def new_pending_filter(self) -> str:
-        """Waiting transactions: none are ever told of, as they are mined when they are answered."""
-        return self._install(_Filter(self._node.head.number, silent=True))
+        """Hashes of the transactions to come into the pool; the newest MAX_PENDING of them."""
+        return self._install(_Filter(self._node.head.number, pending=deque(maxlen=MAX_PENDING)))
 
     def new_log_filter(self, query: dict[str, Any]) -> str:
         """Logs to come, from `fromBlock` on if it is given."""
@@ -58,7 +65,11 @@ class Filters:
         found = self._find(name)
         head = self._node.head.number
         first, found.seen = min(found.seen, head) + 1, head
-        if found.silent or first > head:
+        if found.pending is not None:
+            hashes = [hex_bytes(each) for each in found.pending]
+            found.pending.clear()
+            return hashes
+        if first > head:
             return []
         if found.query is None:
             blocks = (self._node.history.at(number) for number in range(first, head + 1))
@@ -75,6 +86,11 @@ class Filters:
     def remove(self, name: str) -> bool:
         """Forget a filter; whether there was one."""
         return self._filters.pop(name, None) is not None
+
+    def _on_pending(self, transaction: Transaction) -> None:
+        for each in self._filters.values():
+            if each.pending is not None:
+                each.pending.append(transaction.hash)
 
     def _logs(self, query: dict[str, Any], first: int) -> Any:
         last = block_number(self._node, query.get("toBlock"))

@@ -1,4 +1,4 @@
-"""HTTP and WebSocket: a bare ASGI application on uvicorn, on the loopback address only.
+"""HTTP and WebSocket: a bare ASGI application on uvicorn, on the loopback address only; and a Unix socket.
 
 A page in somebody's browser can also reach the loopback address, so a request must name it as its host
 (DNS rebinding would not) and carry no foreign origin.
@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ import uvicorn
 
 from chain.node.commit import Committer
 from chain.node.errors import InvalidRequest, RpcError
+from chain.node.ipc import UnixSocket
 from chain.node.mining import keep_mining
 from chain.node.node import Node
 from chain.node.rpc.dispatch import Dispatcher
@@ -43,8 +45,8 @@ class _Refused(Exception):
 class Application:
     """POST a JSON-RPC body to any path, or open a WebSocket there."""
 
-    def __init__(self, node: Node) -> None:
-        self._dispatcher = Dispatcher(node, Committer(node))
+    def __init__(self, node: Node, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
         self._sockets = Sockets(node, self._dispatcher)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,12 +91,19 @@ class Server(uvicorn.Server):
             self._on_ready()
 
 
-async def serve(node: Node, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` gets the URL."""
+async def serve(node: Node, port: int, on_ready: Callable[[str], None], ipc: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, also on the Unix socket `ipc`; `on_ready` gets the URL.
+
+    Raises
+    ------
+    OSError :
+        If the port or the socket cannot be had.
+    """
+    dispatcher = Dispatcher(node, Committer(node))
     listener = _listen(port)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
-        Application(node),
+        Application(node, dispatcher),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -113,11 +122,16 @@ async def serve(node: Node, port: int, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    unix = None if ipc is None else UnixSocket(ipc, node, dispatcher)
+    if unix is not None:
+        await unix.start()
     mining = asyncio.create_task(keep_mining(node))
     try:
         await server.serve(sockets=[listener])
     finally:
         mining.cancel()
+        if unix is not None:
+            await unix.stop()
 
 
 def _listen(port: int) -> socket.socket:

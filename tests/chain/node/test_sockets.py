@@ -98,6 +98,17 @@ async def test_web3_py_follows_heads_and_logs(node: NodeProcess) -> None:
         assert await w3.eth.unsubscribe(name) is True
 
 
+async def test_transactions_are_told_when_they_enter_the_pool(client: Client) -> None:
+    hashes = await client.ask("eth_subscribe", "newPendingTransactions")
+    whole = await client.ask("eth_subscribe", "newPendingTransactions", True)
+    raw = signed(2, await nonce(client, 2), ADDRESSES[0])
+    await client.ask("eth_sendRawTransaction", hexed(raw))
+    told = [await client.next_news() for _ in range(2)]
+    assert [each["subscription"] for each in told] == [hashes, whole]
+    assert [told[0]["result"], told[1]["result"]["hash"]] == [hash_of(raw)] * 2
+    assert told[1]["result"]["blockHash"] is None
+
+
 async def test_requests_sent_together_share_a_block(client: Client) -> None:
     first = await nonce(client, 3)
     raws = [signed(3, first + at, ADDRESSES[0]) for at in range(20)]
@@ -113,7 +124,8 @@ async def test_requests_sent_together_share_a_block(client: Client) -> None:
 async def test_what_makes_no_sense_is_refused(client: Client) -> None:
     assert (await client.ask("eth_subscribe"))["code"] == -32602
     assert (await client.ask("eth_subscribe", 7))["code"] == -32602
-    assert (await client.ask("eth_subscribe", "newPendingTransactions"))["code"] == -32601
+    assert (await client.ask("eth_subscribe", "syncing"))["code"] == -32601
+    assert (await client.ask("eth_subscribe", "newPendingTransactions", 5))["code"] == -32602
     assert (await client.ask("eth_subscribe", "logs", {"topics": 5}))["code"] == -32602
     for _ in range(MAX_SUBSCRIPTIONS):
         await client.ask("eth_subscribe", "newHeads")
@@ -157,7 +169,7 @@ def test_a_block_is_told_to_who_asked_and_to_nobody_else(rpc: LocalRpc) -> None:
 
 
 async def test_who_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.node.sockets.MAX_OUTBOX", 10)
+    monkeypatch.setattr("chain.node.connection.MAX_OUTBOX", 10)
     node = Node(tmp_path, Settings(fsync=False))
     sent: list[Any] = []
     writing = asyncio.Event()
