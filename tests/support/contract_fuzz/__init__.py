@@ -1,0 +1,1 @@
+"""Random calls on the compiled contracts, held against the model: `scripts/fuzz_contracts`."""
