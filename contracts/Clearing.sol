@@ -114,14 +114,13 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         if (chunk != progress.chunksApplied || chunk >= chunks) {
             revert ClearingChunkOutOfOrder(epoch, progress.chunksApplied, chunk);
         }
-        Sums memory sums;
         if (chunk == 0) {
             _tapeRoots[epoch] = tapeRoot;
             progress.chunks = chunks;
         } else {
             _requireSameEpoch(progress, epoch, chunks, tapeRoot);
-            sums = _openSums[chunk];
         }
+        Sums memory sums = chunk == 0 ? Sums(0, 0, 0) : _openSums[chunk];
         _chunkDigests[epoch][chunk] = keccak256(msg.data[4:]);
         _apply(progress, sums, epoch, deltas);
         progress.lastActAt = uint64(block.timestamp);
@@ -268,6 +267,7 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
     function _apply(Progress memory progress, Sums memory sums, uint64 epoch, Delta[] calldata deltas) private {
         for (uint256 i = 0; i < deltas.length; ++i) {
             Delta memory delta = deltas[i]; // checked once, not at each use
+            _requirePossible(epoch, delta);
             if (delta.unitId != sums.unitId) {
                 if (delta.unitId < sums.unitId) revert ClearingDeltasUnordered(epoch, sums.unitId, delta.unitId);
                 _requireBalanced(sums, epoch, 0);
@@ -278,6 +278,13 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
             _move(progress, delta.account, delta.unitId, delta.quantityT, delta.cashFen);
             emit AccountSettled(epoch, delta.account, delta.unitId, delta.quantityT, delta.cashFen);
         }
+    }
+
+    /// @dev Unit 0 is cash and has no tonnes. The least int128 has no opposite: it could be applied and never taken back.
+    function _requirePossible(uint64 epoch, Delta memory delta) private pure {
+        bool impossible = delta.quantityT == type(int128).min || delta.cashFen == type(int128).min
+            || (delta.unitId == 0 && delta.quantityT != 0);
+        if (impossible) revert ClearingDeltaImpossible(epoch, delta.account, delta.unitId);
     }
 
     function _move(Progress memory progress, address account, uint256 unitId, int256 quantityT, int256 cashFen)
@@ -376,7 +383,9 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         if (balanceFen < 0 && newFen >= 0) --_progress.belowZero;
     }
 
+    /// @dev Closed is asked at each payment: the receiver of the one before was called, and might have opened an epoch.
     function _payUnits(address account, uint256 unitId, uint256 quantityT, bytes32 requestId) private {
+        _requireClosed();
         uint256 balanceT = _atLeastZero(_units[account][unitId]);
         if (balanceT < quantityT) revert ClearingInsufficientUnits(account, unitId, balanceT, quantityT);
         _units[account][unitId] = int256(balanceT - quantityT);
@@ -384,7 +393,9 @@ contract Clearing is IClearing, IERC1155Receiver, IERC1363Receiver, ERC165, Acce
         ledger.safeTransferFrom(address(this), account, unitId, quantityT, "");
     }
 
+    /// @dev As in `_payUnits`.
     function _payCash(address account, uint256 amountFen, bytes32 requestId) private {
+        _requireClosed();
         if (amountFen == 0) revert ClearingZeroAmount();
         uint256 balanceFen = _atLeastZero(_cash[account]);
         if (balanceFen < amountFen) revert ClearingInsufficientCash(account, balanceFen, amountFen);

@@ -39,6 +39,8 @@ interface IClearing {
     error ClearingChunkConflict(uint64 epoch, uint32 chunk, bytes32 recorded, bytes32 given);
     error ClearingChunkCountChanged(uint64 epoch, uint32 recorded, uint32 given);
     error ClearingDeltasUnordered(uint64 epoch, uint256 unitId, uint256 nextUnitId);
+    /// @notice Tonnes of unit 0, which is cash; or -2^127, which has no opposite and could never be taken back.
+    error ClearingDeltaImpossible(uint64 epoch, address account, uint256 unitId);
     /// @notice A chunked epoch is half applied: nothing leaves until its sums close at zero.
     error ClearingEpochOpen(uint64 epoch);
     error ClearingExitNotDue(address account, uint64 dueAt, uint256 nowUtc);
