@@ -22,6 +22,7 @@ app.command("sign-in")(sign_in.sign_in)
 _chain = typer.Typer(help="The chain: its record, and deploying to it.", no_args_is_help=True)
 _chain.command("deploy")(chain.deploy)
 _chain.command("verify")(chain.verify)
+_chain.command("compact")(chain.compact)
 app.add_typer(_chain, name="chain")
 
 _projection = typer.Typer(help="The registry's tables.", no_args_is_help=True)

@@ -54,6 +54,40 @@ def deploy(
     results.print(f"On chain {deployment.chain_id} from block {deployment.block} on; noted in {data_dir}")
 
 
+KeepState = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-state",
+        metavar="BLOCKS",
+        min=1,
+        help="Of how many blocks the states stay; default: all that are there.",
+        show_default=False,
+    ),
+]
+
+
+def compact(
+    data_dir: DataDir = DEFAULT_DATA_DIR, keep_state: KeepState = None, as_json: Json = False
+) -> None:
+    """Write the chain's store anew, without older states and free room; the stack must not run.
+
+    Blocks, receipts and logs all stay. A run that is broken off leaves the store as it was.
+    """
+    with steps("reading the program") as on_step:
+        from api.stack.paths import DataDirectory  # noqa: PLC0415
+        from chain.node.compaction import compact as compact_store  # noqa: PLC0415
+
+        on_step("compacting the chain")
+        report = compact_store(DataDirectory(data_dir.resolve()).chain, keep_state, on_step)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        results.print(
+            f"{report.before_bytes:,} bytes before, {report.after_bytes:,} after; "
+            f"states can be read from block {report.first_kept} on"
+        )
+
+
 def verify(data_dir: DataDir = DEFAULT_DATA_DIR, authority: Authority = None, as_json: Json = False) -> None:
     """Execute every block again from the genesis, and hold all that is stored against it.
 

@@ -19,7 +19,6 @@ import lmdb
 from chain.node import policy
 from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.server import serve
-from chain.node.store import StoreInUse
 from chain.refusals import Refusal
 
 PASSPHRASE_VARIABLE = "CARAT_PASSPHRASE"  # noqa: S105 - the name, not the secret
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("--mine manual needs --test-methods: nobody could ask for a block")
     try:
         node = Node(options.data, settings)
-    except (OSError, ValueError, StoreInUse, Refusal, lmdb.Error) as error:
+    except (OSError, ValueError, Refusal, lmdb.Error) as error:
         return _fail(f"{options.data}: {error}")
     try:
         _loop(node, options.port, options.ipc)

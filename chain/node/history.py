@@ -35,7 +35,7 @@ _CACHED_TRANSACTIONS = 8_000
 _CACHED_BLOCKS = 4_096
 _BLOCKHASH_DEPTH = 256
 # Where they are in a header's list.
-_STATE_ROOT, _TIMESTAMP = 3, 11
+STATE_ROOT, _TIMESTAMP = 3, 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class History:
         for number in range(first, last + 1):
             header = self._store.get(b"headers", number_key(number))
             assert header is not None
-            yield codec.decode(header)[_STATE_ROOT]
+            yield codec.decode(header)[STATE_ROOT]
 
     def _receipts_record(self, number: int) -> bytes:
         record = self._store.get(b"receipts", number_key(number))

@@ -12,15 +12,16 @@ from typing import Any
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 
 from chain.node.codec import decode
+from chain.refusals import Refusal
 
 _ACCOUNT_FIELDS = 4
 
 
-class StateMissing(KeyError):
+class StateMissing(Refusal):
     """A record that a state root needs is not there."""
 
     def __init__(self, key: bytes) -> None:
-        super().__init__(key.hex())
+        super().__init__(record="0x" + key.hex())
         self.key = key
 
 

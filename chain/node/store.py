@@ -49,7 +49,7 @@ COMPACTED = "compacted.mdb"
 _MAP_BYTES = 1 << 32
 
 
-class StoreInUse(RuntimeError):
+class StoreInUse(Refusal):
     """Another process serves this data directory."""
 
 
@@ -111,7 +111,7 @@ class Store:
     def __init__(self, directory: Path, *, fsync: bool = True) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = lock(directory / "node.lock")
-        _remove_leftovers(directory / "chain.lmdb")
+        remove_leftovers(directory / "chain.lmdb")
         self._env = lmdb.open(str(directory / "chain.lmdb"), map_size=_MAP_BYTES, max_dbs=16, sync=fsync)
         size = self._env.info()["map_size"]
         self._map_bytes = max(size, _MAP_BYTES)
@@ -157,6 +157,14 @@ class Store:
     def count(self, table: bytes) -> int:
         """How many records a table has."""
         return int(self._reader.stat(db=self._tables[table])["entries"])
+
+    def bytes_used(self) -> dict[bytes, int]:
+        """The bytes of the pages that each table takes; the file holds free pages besides."""
+        used: dict[bytes, int] = {}
+        for name, db in self._tables.items():
+            stat = self._reader.stat(db=db)
+            used[name] = stat["psize"] * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"])
+        return used
 
     def keep_only(self, kept: Callable[[], Kept]) -> None:
         """Remove from now on, a little with each commit, the state that is not `kept`."""
@@ -247,7 +255,7 @@ def _checksum(name: str, encoded: bytes) -> bytes:
     return zlib.crc32(encoded, zlib.crc32(name.encode())).to_bytes(4, "big")
 
 
-def _remove_leftovers(directory: Path) -> None:
+def remove_leftovers(directory: Path) -> None:
     """What a compaction that did not come to its end has left."""
     for name in (COMPACTED, COMPACTED + "-lock"):
         (directory / name).unlink(missing_ok=True)
@@ -260,5 +268,5 @@ def lock(path: Path) -> IO[bytes]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         handle.close()
-        raise StoreInUse(f"{path.parent} is in use by another node") from None
+        raise StoreInUse(directory=str(path.parent)) from None
     return handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chain.node import pruning
-from chain.node.reachable import Walk
+from chain.node.compaction import compact
+from chain.node.reachable import StateMissing, Walk
+from chain.node.reader import StoreMissing
+from chain.node.store import StoreInUse
 from chain.node.verify import verify
 from tests.chain.node.local import LocalRpc
 from tests.chain.node.programs import ADDRESSES, COUNTER, signed
@@ -250,3 +254,94 @@ def _put(directory: Path, key: bytes, value: bytes | None) -> None:
                 txn.delete(key)
             else:
                 txn.put(key, value)
+
+
+# Compacting
+
+
+def test_a_compacted_store_is_the_same_chain_in_less_room(tmp_path: Path) -> None:
+    rpc = LocalRpc(tmp_path)
+    setter = grow(rpc, 300)
+    before = [rpc.call("eth_getBlockByNumber", hex(number), True) for number in range(rpc.height + 1)]
+    logs = rpc.call("eth_getLogs", {"fromBlock": "0x0"})
+    rpc.close()
+    report = compact(tmp_path, 10)
+    assert report.after_bytes < report.before_bytes / 2
+    assert report.first_kept == 292
+    assert report.after_bytes == (tmp_path / "chain.lmdb" / "data.mdb").stat().st_size
+    assert verify(tmp_path).fault is None
+    rpc = LocalRpc(tmp_path, keep_states=10)
+    assert [rpc.call("eth_getBlockByNumber", hex(n), True) for n in range(rpc.height + 1)] == before
+    assert rpc.call("eth_getLogs", {"fromBlock": "0x0"}) == logs
+    assert rpc.refusal("eth_getBalance", setter, hex(291))[1].startswith("missing trie node")
+    rpc.call("eth_getBalance", setter, hex(292))
+    for number in range(50):
+        write(rpc, setter, number % 7, number)
+        whole_states(rpc)
+    rpc.close()
+    assert verify(tmp_path).fault is None
+
+
+def test_without_a_number_every_state_that_is_there_stays(tmp_path: Path) -> None:
+    rpc = LocalRpc(tmp_path)
+    setter = grow(rpc, 60)
+    rpc.close()
+    assert compact(tmp_path, None).first_kept == 0
+    rpc = LocalRpc(tmp_path)
+    for number in (1, 20, 61):
+        rpc.call("eth_getStorageAt", setter, "0x1", hex(number))
+    assert whole_states(rpc) == 62
+    rpc.close()
+
+
+def test_compacting_keeps_the_states_of_snapshots(tmp_path: Path) -> None:
+    rpc = LocalRpc(tmp_path)
+    setter = grow(rpc, 10)
+    snapshot = rpc.call("evm_snapshot")
+    for number in range(30):
+        write(rpc, setter, 1, 100 + number)
+    rpc.close()
+    compact(tmp_path, 2)
+    rpc = LocalRpc(tmp_path)
+    assert rpc.call("evm_revert", snapshot)
+    assert int(rpc.call("eth_getStorageAt", setter, "0x1", "latest"), 16) == 1
+    rpc.close()
+
+
+def test_a_store_in_use_is_not_compacted_nor_is_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing):
+        compact(tmp_path / "nothing", None)
+    rpc = LocalRpc(tmp_path)
+    with pytest.raises(StoreInUse):
+        compact(tmp_path, 5)
+    rpc.close()
+
+
+def test_a_state_that_is_not_whole_is_not_compacted_away(tmp_path: Path) -> None:
+    rpc = LocalRpc(tmp_path)
+    grow(rpc, 5)
+    root = rpc.node.head.header.state_root
+    rpc.close()
+    _put(tmp_path, root, None)
+    with pytest.raises(StateMissing) as refusal:
+        compact(tmp_path, 1)
+    assert refusal.value.facts == {"record": "0x" + root.hex()}
+    fault = verify(tmp_path).fault
+    assert fault is not None
+    assert fault.key == "0x" + root.hex()
+
+
+def test_the_carat_command_compacts_and_says_how_much(tmp_path: Path) -> None:
+    from typer.testing import CliRunner  # noqa: PLC0415
+
+    from api.cli.app import app  # noqa: PLC0415
+
+    rpc = LocalRpc(tmp_path / "chain")
+    grow(rpc, 100)
+    rpc.close()
+    arguments = ["chain", "compact", "--data-dir", str(tmp_path), "--keep-state", "5", "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["after_bytes"] < report["before_bytes"]
+    assert report["first_kept"] == 97
