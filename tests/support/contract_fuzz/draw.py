@@ -78,7 +78,7 @@ class Dice:
             self._before[scene.rng.randrange(200)] = act
         return act
 
-    def _act(self) -> Act:
+    def _act(self) -> Act:  # noqa: PLR0911 - a case a kind
         scene = self.scene
         throw = scene.rng.random()
         if throw < 0.05:

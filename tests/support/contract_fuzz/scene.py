@@ -179,7 +179,7 @@ class Scene:
         signature = contract.interface.function(function, len(args))
         return Act(self.model.now, caller, contract.address, signature, args)
 
-    def value(self, kind: str) -> Any:
+    def value(self, kind: str) -> Any:  # noqa: PLR0911 - a case a type
         """Any value of a plain type, with a liking for those that mean something."""
         rng = self.rng
         if kind.endswith("[]"):

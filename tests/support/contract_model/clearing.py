@@ -4,6 +4,7 @@ Between epochs: of each unit and of cash, the sum of all trading balances is wha
 nobody is below zero. Inside an open epoch balances may be below zero, and nothing leaves.
 """
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any, NamedTuple

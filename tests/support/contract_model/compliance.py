@@ -6,6 +6,7 @@ Words used here
     cumulative  the EU manner: balances run on over the periods, in the order of their publication
 """
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any, NamedTuple

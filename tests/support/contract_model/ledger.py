@@ -1,5 +1,6 @@
 """CarbonLedger: who owns which tonne. For each unit, always: issued == held + surrendered + cancelled."""
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -157,7 +158,7 @@ class CarbonLedger(Managed, Once):
             raise Refused("ERC1155InvalidSender", owner)
         self._move(operator, owner, ZERO_ADDRESS, [unit], [quantity_t])
 
-    def _move(
+    def _move(  # noqa: PLR0912 - one rule a line
         self, operator: Address, owner: Address, to: Address, unit_ids: list[int], quantities_t: list[int]
     ) -> None:
         """Every movement passes here: minting has no owner, burning nobody to go to."""

@@ -1,5 +1,6 @@
 """MicroCarat: points in grams. Of an epoch never more is claimed than its total, and by each person once."""
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any, NamedTuple

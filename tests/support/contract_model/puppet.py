@@ -1,5 +1,6 @@
 """Puppet: an account that is a contract, and bites when something arrives (see Puppet.sol)."""
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any

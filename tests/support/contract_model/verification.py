@@ -1,5 +1,6 @@
 """Verification: accredited verifiers and what they signed: the only way to verified emissions and offsets."""
 
+# ruff: noqa: ARG002 - every function is given its message, as on chain
 from __future__ import annotations
 
 from typing import Any
