@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from api.stack import ports
@@ -19,10 +20,24 @@ _EMBEDDED: Final = {
 
 
 def node(
-    data: DataDirectory, port: int, test_methods: bool, genesis_time_utc: int | None, passphrase: str
+    data: DataDirectory,
+    port: int,
+    test_methods: bool,
+    genesis_time_utc: int | None,
+    passphrase: str,
+    operators: Sequence[str],
 ) -> Program:
-    """Return the embedded chain's node; the passphrase keeps the key that seals its blocks."""
+    """Return the embedded chain's node.
+
+    Parameters
+    ----------
+    passphrase :
+        Keeps the key that seals its blocks.
+    operators :
+        Addresses that are not rationed. The first of them deploys the contracts, and nobody else may.
+    """
     args = ["--data", str(data.chain), "--port", str(port)]
+    args += ["--deployers", operators[0], "--operators", ",".join(operators)]
     if test_methods:
         args.append("--test-methods")
     if genesis_time_utc is not None:

@@ -27,6 +27,7 @@ from api.stack.secrets import open_or_create_keyring
 from api.stack.supervisor import ProcessEvent, Supervisor
 from chain.deployment import Deployment
 from chain.patience import with_patience
+from chain.roles import HELD_BY_KEYS
 
 _START_S_MAX: Final = 120.0
 _CHAIN_S_MAX: Final = 30.0
@@ -152,7 +153,11 @@ class Stack(StackHandle):
         self._on_step("starting the node")
         port = self._port_of("node")
         self.node_url = ports.url(port)
-        node = self._prepare(programs.node(self.data, port, test_methods, genesis_time_utc, passphrase))
+        labels = ["admin", *(label for _, label in HELD_BY_KEYS)]
+        operators = [self.keyring.signer(label).address for label in labels]
+        node = self._prepare(
+            programs.node(self.data, port, test_methods, genesis_time_utc, passphrase, operators)
+        )
         node.go()
         return node
 
