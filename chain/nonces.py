@@ -54,9 +54,7 @@ class Nonces:
 
     def _ask(self, addresses: list[str]) -> Mapping[str, int]:
         questions = [("eth_getTransactionCount", [each, "pending"]) for each in addresses]
-        head, *answers = self._rpc.batch([("eth_blockNumber", []), *questions])
-        if not isinstance(head, RpcError):
-            self._rpc.height.require(int(head, 16))
+        answers = self._rpc.batch_at_head(questions)
         found = {}
         for address, answer in zip(addresses, answers, strict=True):
             if isinstance(answer, RpcError):

@@ -90,6 +90,22 @@ class ChainRpc:
         answers = self._ask(lambda node: node.many(calls))
         return [_outcome(method, answer) for (method, _), answer in zip(calls, answers, strict=True)]
 
+    def batch_at_head(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """The same, from a node that is not behind a block seen before; raises ChainBehind."""
+        if not calls:
+            return []
+        head, *answers = self.batch([("eth_blockNumber", ()), *calls])
+        if not isinstance(head, RpcError):
+            self.height.require(int(head, 16))
+        return answers
+
+    def at_head(self, method: str, *params: Any) -> Any:
+        """Return the result of one call, from a node that is not behind a block seen before."""
+        (answer,) = self.batch_at_head([(method, params)])
+        if isinstance(answer, RpcError):
+            raise answer
+        return answer
+
     def head(self) -> int:
         """Return the newest block's number; raises ChainBehind if it was seen to be higher before."""
         block = int(self.call("eth_blockNumber"), 16)
@@ -104,7 +120,7 @@ class ChainRpc:
             try:
                 if attempt:
                     self._require_not_behind(node)
-                return ask(node)
+                return node.ask(ask)
             except ChainBehind as refusal:
                 failures.append(refusal)
             except _TRANSPORT_ERRORS as error:
@@ -116,7 +132,8 @@ class ChainRpc:
 
     def _require_not_behind(self, node: _Node) -> None:
         if self.height.newest >= 0:
-            self.height.require(int(_result("eth_blockNumber", node.one("eth_blockNumber", ())), 16))
+            head = node.ask(lambda each: each.one("eth_blockNumber", ()))
+            self.height.require(int(_result("eth_blockNumber", head), 16))
 
     def _leave(self, place: int) -> None:
         with self._switching:
@@ -137,6 +154,14 @@ class _Node:
         self._ids = itertools.count(1)
         self._here = threading.local()
 
+    def ask(self, ask: Callable[[_Node], T]) -> T:
+        """Ask on this thread's connection; one on which anything went wrong may hold a stray answer."""
+        try:
+            return ask(self)
+        except BaseException:
+            self._hang_up()
+            raise
+
     def one(self, method: str, params: Sequence[Any]) -> Mapping[str, Any]:
         request_id = next(self._ids)
         answer = self._post({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
@@ -154,8 +179,10 @@ class _Node:
                 for request_id, (method, params) in zip(ids, calls, strict=True)
             ]
         )
-        if isinstance(answers, dict):  # the whole batch was refused
+        if isinstance(answers, dict) and answers.get("error") is not None:  # the whole batch was refused
             return [answers] * len(calls)
+        if not isinstance(answers, list):
+            raise _AnswerMalformed("one call was answered, not a batch")
         if len(answers) != len(calls):
             raise _AnswerMalformed(f"{len(answers)} answers to {len(calls)} calls")
         found = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and "id" in answer}
@@ -169,6 +196,12 @@ class _Node:
         )
         response.raise_for_status()
         return orjson.loads(response.content)
+
+    def _hang_up(self) -> None:
+        session: requests.Session | None = getattr(self._here, "session", None)
+        if session is not None:
+            session.close()
+            self._here.session = None
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._here, "session", None)

@@ -93,12 +93,7 @@ class Transactor:
 
     def _read_batch(self, calls: Sequence[Call], block: int | None) -> list[Any]:
         at = "latest" if block is None else hex(block)
-        head, *answers = self.rpc.batch(
-            [("eth_blockNumber", []), *(("eth_call", [self._read_request(call), at]) for call in calls)]
-        )
-        if not isinstance(head, RpcError):
-            self.rpc.height.require(int(head, 16))  # no older state than what was seen before
-        return answers
+        return self.rpc.batch_at_head([("eth_call", [self._read_request(call), at]) for call in calls])
 
     def _read_request(self, call: Call) -> dict[str, str]:
         return {"to": self.deployment.addresses[call.contract], "data": "0x" + encode_call(call).hex()}
@@ -107,7 +102,7 @@ class Transactor:
 
     def prepare(self, account: str, call: Call) -> dict[str, Any]:
         """Return the act as an unsigned transaction of `account`, for a wallet to sign."""
-        nonce = int(self.rpc.call("eth_getTransactionCount", account, "pending"), 16)
+        nonce = int(self.rpc.at_head("eth_getTransactionCount", account, "pending"), 16)
         data, terms = encode_call(call), self._fees.terms()
         to = self.deployment.addresses[call.contract]
         gas = terms.gas(gas_limit(data))
@@ -132,7 +127,7 @@ class Transactor:
 
     def _require_next(self, transaction: SignedTransaction) -> None:
         # One from the future would wait in the mempool, and whoever relays it with it, until the gap closes.
-        count = self.rpc.call("eth_getTransactionCount", transaction.sender, "pending")
+        count = self.rpc.at_head("eth_getTransactionCount", transaction.sender, "pending")
         expected = int(count, 16)
         if transaction.nonce > expected:
             raise TransactionRejected(nonce=transaction.nonce, expected_nonce=expected)
@@ -261,7 +256,7 @@ class Transactor:
     def _call_as(self, sender: str, to: str, data: bytes, gas: int, at: str = "latest") -> None:
         request = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(gas)}
         try:
-            self.rpc.call("eth_call", request, at)
+            self.rpc.at_head("eth_call", request, at)
         except RpcError as error:
             raise _refusal_of(error) from error
 
