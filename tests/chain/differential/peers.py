@@ -30,7 +30,7 @@ class Peer:
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
-        self._url = url
+        self.url = url
         self._client = httpx.Client(timeout=300, trust_env=False, verify=False)  # noqa: S501  (plain http)
 
     def close(self) -> None:
@@ -45,7 +45,7 @@ class Peer:
             for place, (method, params) in enumerate(calls)
         ]
         response = self._client.post(
-            self._url, content=orjson.dumps(body), headers={"content-type": "application/json"}
+            self.url, content=orjson.dumps(body), headers={"content-type": "application/json"}
         )
         answers: list[dict[str, Any]] = orjson.loads(response.content)
         return sorted(answers, key=lambda answer: answer["id"])
@@ -67,8 +67,8 @@ class Peer:
         return self.ask_all([("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw in raws])
 
 
-class Anvil(Peer):
-    """It mines when it is told to, so that a block holds what was sent together.
+class OnDemand(Peer):
+    """A node that mines when it is told to, so that a block holds what was sent together.
 
     It runs the requests of a batch side by side, so that their order is lost: transactions go one by one.
     """
@@ -117,22 +117,23 @@ def running_ours(directory: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def running_anvil(program: Path, directory: Path) -> Iterator[Peer]:
+def running_anvil(program: Path, directory: Path, *, automine: bool = False) -> Iterator[Peer]:
     """Anvil at Cancun, without fees, the same accounts funded at its genesis."""
     genesis = directory / "genesis.json"
     genesis.write_text(json.dumps(_genesis()), encoding="ascii")
     port = _free_port()
     command = [
         program, "--init", genesis, "--hardfork", "cancun", "--chain-id", DEFAULT_CHAIN_ID, "--port", port,
-        "--accounts", 0, "--no-mining", "--order", "fifo", "--gas-limit", BLOCK_GAS_LIMIT,
+        "--accounts", 0, "--order", "fifo", "--gas-limit", BLOCK_GAS_LIMIT,
         "--timestamp", GENESIS_UTC,
         "--block-base-fee-per-gas", 0, "--gas-price", 0, "--disable-min-priority-fee",
         "--disable-default-create2-deployer", "--no-request-size-limit",
     ]  # fmt: skip
+    command += [] if automine else ["--no-mining"]
     with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as process:
         try:
             _wait_until_it_listens(process)
-            peer = Anvil("anvil", port)
+            peer = Peer("anvil", f"http://127.0.0.1:{port}") if automine else OnDemand("anvil", port)
             peer.get("anvil_setCoinbase", "0x" + "00" * 20)
             try:
                 yield peer
