@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import audit, chain, exchange, keys, projection, replay, scenario, sign_in, up
+from api.cli import audit, bench, chain, exchange, keys, projection, replay, scenario, sign_in, up
 
 app = typer.Typer(
     name="carat",
@@ -41,3 +41,7 @@ _exchange = typer.Typer(help="The matching engine.", no_args_is_help=True)
 _exchange.command("replay-lobster")(exchange.replay_lobster)
 _exchange.command("verify")(exchange.verify)
 app.add_typer(_exchange, name="exchange")
+
+_bench = typer.Typer(help="How fast it is, beside its peers, on this machine.", no_args_is_help=True)
+_bench.command("chain")(bench.bench_chain)
+app.add_typer(_bench, name="bench")

@@ -1,4 +1,4 @@
-"""Row 5: eth_call of a balance, while the state changes, within one block, and its latency beside full blocks."""
+"""Row 5: eth_call of a balance: while the state changes, within one block, how late beside full blocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 from typing import Any, Final
 
-from chain.bench.chains import CARAT
+from chain.bench.chains import CARAT, ETH_TESTER
 from chain.bench.market import HOLDING_T, Market
 from chain.bench.report import AT_MOST, Peer, Row, Target
 from chain.bench.transfers import BATCH, Contestant, in_batches, one_by_one
@@ -141,53 +141,72 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return values[max(0, -(-len(values) * percent // 100) - 1)]
 
 
-def rows(
-    contestants: Sequence[Contestant], missing: dict[str, str], seconds: float, wanted: Callable[[str], bool]
-) -> Iterable[Row]:
-    """The rows of this module that are wanted."""
-    ours = next(each for each in contestants if each.chain.name == CARAT)
-    others = [each for each in contestants if each is not ours]
-    absent = [Peer(name, None, None, why) for name, why in missing.items()]
-    if wanted("calls-changing"):
-        value, blocks = changing(ours, seconds)
-        peers = [Peer(each.chain.name, changing(each, seconds)[0]) for each in others]
-        yield Row(
-            name="calls-changing",
-            title="eth_call of a balance, state changing",
-            unit="a second",
-            target=Target(1_500),
-            value=value,
-            method=f"{CALLERS} connections ask for one firm's tonnes after another's, without pause, while another "
-            "sends transfers one a request without pause: the head's state is another one in every block.",
-            peers=[*peers, *absent],
-            details={"blocks_a_second_meanwhile": round(blocks, 1)},
-        )
-    if wanted("calls-repeated"):
-        value = repeated(ours, seconds)
-        peers = [Peer(each.chain.name, repeated(each, seconds)) for each in others]
-        yield Row(
-            name="calls-repeated",
-            title="eth_call of a balance, repeated within a block",
-            unit="a second",
-            target=Target(5_000),
-            value=value,
-            method=f"{CALLERS} connections ask for the tonnes of {len(ours.market.firms)} firms again and again "
-            "without pause, while no block is built.",
-            peers=[*peers, *absent],
-        )
-    if wanted("calls-latency"):
-        found = latency_ms(ours, seconds)
-        peers = [Peer(each.chain.name, latency_ms(each, seconds)["p99_ms"]) for each in others]
-        yield Row(
-            name="calls-latency",
-            title="eth_call of a balance, p99 while blocks are built",
-            unit="ms",
-            target=Target(20, sense=AT_MOST),
-            value=found["p99_ms"],
-            method=f"{CALLERS} connections ask {_LATENCY_RATE} times a second each, by the clock, while another sends "
-            f"batches of {BATCH} transfers without pause. The time counts from when a question was due.",
-            peers=[*peers, *absent],
-            details=found,
-        )
+NAMES: Final = ("calls-changing", "calls-repeated", "calls-latency")
+
+
+def row(name: str, contestants: Sequence[Contestant], missing: dict[str, str], seconds: float) -> Row:
+    """Measure one of NAMES, on one chain after the other."""
+    found = _ROWS[name](contestants, [Peer(peer, None, None, why) for peer, why in missing.items()], seconds)
     for each in contestants:
         each.market.check_balances()
+    return found
+
+
+def _changing_row(contestants: Sequence[Contestant], absent: list[Peer], seconds: float) -> Row:
+    ours, others = _ours_and_others(contestants)
+    value, blocks = changing(ours, seconds)
+    return Row(
+        name="calls-changing",
+        title="eth_call of a balance, state changing",
+        unit="a second",
+        target=Target(1_500),
+        value=value,
+        method=f"{CALLERS} connections ask for one firm's tonnes after another's, one more sends transfers, "
+        "one a request, all without pause: each block has another state.",
+        peers=[*(Peer(each.chain.name, changing(each, seconds)[0]) for each in others), *absent],
+        details={"blocks_a_second_meanwhile": round(blocks, 1)},
+    )
+
+
+def _repeated_row(contestants: Sequence[Contestant], absent: list[Peer], seconds: float) -> Row:
+    ours, others = _ours_and_others(contestants)
+    return Row(
+        name="calls-repeated",
+        title="eth_call of a balance, repeated within a block",
+        unit="a second",
+        target=Target(5_000),
+        value=repeated(ours, seconds),
+        method=f"{CALLERS} connections ask for the tonnes of {len(ours.market.firms)} firms again and again, "
+        "without pause, while no block is built.",
+        peers=[*(Peer(each.chain.name, repeated(each, seconds)) for each in others), *absent],
+    )
+
+
+def _latency_row(contestants: Sequence[Contestant], absent: list[Peer], seconds: float) -> Row:
+    ours, others = _ours_and_others(contestants)
+    found = latency_ms(ours, seconds)
+    return Row(
+        name="calls-latency",
+        title="eth_call of a balance, p99 while blocks are built",
+        unit="ms",
+        target=Target(20, sense=AT_MOST),
+        value=found["p99_ms"],
+        method=f"{CALLERS} connections ask {_LATENCY_RATE} times a second each, by the clock; one more sends "
+        f"batches of {BATCH} transfers without pause. Time counts from when a question was due.",
+        peers=[*(_latency_peer(each, seconds) for each in others), *absent],
+        details=found,
+    )
+
+
+def _latency_peer(each: Contestant, seconds: float) -> Peer:
+    if each.chain.name == ETH_TESTER:
+        return Peer(ETH_TESTER, None, None, "not asked: it answers fewer calls a second than would be due")
+    return Peer(each.chain.name, latency_ms(each, seconds)["p99_ms"])
+
+
+def _ours_and_others(contestants: Sequence[Contestant]) -> tuple[Contestant, list[Contestant]]:
+    ours = next(each for each in contestants if each.chain.name == CARAT)
+    return ours, [each for each in contestants if each is not ours]
+
+
+_ROWS: Final = dict(zip(NAMES, (_changing_row, _repeated_row, _latency_row), strict=True))

@@ -26,13 +26,12 @@ CARAT: Final = "carat"
 ETH_TESTER: Final = "eth-tester"
 ANVIL: Final = "anvil"
 FIRMS: Final = 200
-OPERATORS: Final = ("owner",)
 GAS_LIMIT: Final = 500_000_000
 _CHAIN_ID: Final = 7_327
 _READY_S: Final = 60.0
 _ETH_TESTER_GAS_PRICE_WEI: Final = 2 * 10**9
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_SCRIPTS: Final = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS: Final = Path(__file__).resolve().parents[2] / "scripts"
 
 
 class BenchChainFailed(Refusal):
@@ -74,7 +73,7 @@ class Chain:
 
 def find_peers() -> tuple[dict[str, Program], dict[str, str]]:
     """The peers that can be had here, and why the others cannot; a checkout's script installs them."""
-    script = _SCRIPTS / "bench_chain_peers"
+    script = SCRIPTS / "bench_chain_peers"
     if not script.exists():
         return {}, dict.fromkeys((ETH_TESTER, ANVIL), "only a checkout has the script that installs it")
     done = subprocess.run(  # noqa: S603 - our own script
@@ -93,11 +92,11 @@ def find_peers() -> tuple[dict[str, Program], dict[str, str]]:
 
 
 @contextmanager
-def running_carat(data: Path) -> Iterator[Chain]:
+def running_carat(data: Path, operators: Sequence[str] = (), port: int = 0) -> Iterator[Chain]:
     """Our node on `data`, as a user runs it: every block on disk before it is answered, quotas in force."""
-    operators = ",".join(checksum(Firm(key_of(name)).address) for name in OPERATORS)
+    known = ",".join([checksum(Firm(key_of("owner")).address), *operators])
     command = [sys.executable, "-m", "chain.node", "--data", str(data), "--chain-id", str(_CHAIN_ID)]
-    command += ["--operators", operators]
+    command += ["--operators", known, "--port", str(port)]
     with _running(CARAT, command, 0) as chain:
         yield chain
 
@@ -134,7 +133,7 @@ def _running(name: str, command: Sequence[str], gas_price_wei: int) -> Iterator[
 
 
 def _address(name: str, process: subprocess.Popen[str]) -> str:
-    """Read the process's output until it says where it listens; a thread reads on, so that it cannot block."""
+    """Read the output until it says where the process listens; a thread reads on, so that it cannot block."""
     watchdog = threading.Timer(_READY_S, process.kill)
     watchdog.start()
     try:

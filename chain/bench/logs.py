@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import lmdb
 
-from chain.bench.chains import CARAT, Chain, Program, running_carat, running_peer
+from chain.bench.chains import Chain, Program, running_carat, running_peer
 from chain.bench.market import Firm, Market, key_of, require_success
 from chain.bench.report import AT_MOST, Peer, Row, Target
 from chain.bench.wire import BenchAnswerWrong
@@ -25,8 +25,8 @@ _QUERIES: Final = 15
 _GAS_A_LOG: Final = 1_700
 _EVENT: Final = "0x" + "ca" * 32
 
-# Writes calldata[0:32] logs, numbered from calldata[32:64] on: topic 0 is ca..ca, topic 1 the number modulo 1,000,
-# the data is the number. From 5b, offset 9, on the stack holds the number and, below it, where to end.
+# Writes calldata[0:32] logs, numbered from calldata[32:64] on: topic 0 is ca..ca, topic 1 the number modulo
+# 1,000, the data is the number. From 5b, offset 9, on the stack holds the number and, below it, where to end.
 _EMITTER: Final = bytes.fromhex(
     "602035 80600035 01 90"  # number = calldata[32]; end = number + calldata[0]
     "5b 80600052"  # do { mem[0] = number
@@ -58,7 +58,7 @@ class LogChain:
         return time.perf_counter() - began_s
 
     def query_ms(self, topic: int) -> float:
-        """Milliseconds of one eth_getLogs for the emitter and one topic, over all blocks; raises BenchAnswerWrong."""
+        """Milliseconds of one eth_getLogs for emitter and topic, over all blocks; raises BenchAnswerWrong."""
         asked = {
             "fromBlock": "0x0",
             "toBlock": "latest",
@@ -98,10 +98,10 @@ def _table_bytes(env: Any, table: bytes) -> int:
     return int(stat["psize"] * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]))
 
 
-def rows(
+def row(
     data: Path, anvil: Program | None, missing: dict[str, str], logs: int, on_step: Callable[[str], None]
-) -> Iterable[Row]:
-    """The one row of this module."""
+) -> Row:
+    """Write `logs` logs and ask for some of them, here and on anvil."""
     details: dict[str, Any] = {"logs": logs, "found": logs // TOPIC_VALUES}
     with running_carat(data) as chain:
         ours = open_log_chain(chain)
@@ -123,15 +123,15 @@ def rows(
             anvil_ms = _ask(theirs)
         peers.append(Peer(anvil.name, max(anvil_ms), None, "in memory"))
         details["anvil_logs_written_a_second"] = round(logs / anvil_s)
-    yield Row(
+    return Row(
         name="logs",
         title=f"eth_getLogs, one address and topic of {logs:,} logs",
         unit="ms",
         target=Target(50, sense=AT_MOST),
         value=max(times_ms),
-        method=f"One contract has written {logs:,} logs, {LOGS_A_BLOCK:,} a block. {_QUERIES} questions over all "
-        f"blocks, each for another topic that {logs // TOPIC_VALUES:,} of them bear; the slowest counts. Every "
-        "answer is checked whole.",
+        method=f"One contract has written {logs:,} logs, {LOGS_A_BLOCK:,} a block. {_QUERIES} questions over "
+        f"all blocks, each for another topic that {logs // TOPIC_VALUES:,} of them bear; the slowest counts. "
+        "Every answer is checked whole.",
         peers=peers,
         details=details,
     )
@@ -139,6 +139,3 @@ def rows(
 
 def _ask(asked: LogChain) -> list[float]:
     return [asked.query_ms(topic * 61 % TOPIC_VALUES) for topic in range(_QUERIES)]
-
-
-__all__ = ["CARAT", "LOGS", "LogChain", "index_bytes", "open_log_chain", "rows"]

@@ -109,7 +109,7 @@ class Market:
         return found
 
     def receipts(self, hashes: Sequence[str]) -> list[Any]:
-        """The receipts of these transactions; where a chain answers before it mines, they are asked for again."""
+        """The receipts of these transactions, asked for again where a chain answers before it mines."""
         until_s = time.monotonic() + _PATIENCE_S
         found: dict[str, Any] = {}
         while missing := [each for each in hashes if found.get(each) is None]:
@@ -147,7 +147,7 @@ class Market:
         }
 
     def check_balances(self) -> None:
-        """Hold every firm's tonnes on chain against the transfers that were signed; raises BenchAnswerWrong."""
+        """Hold every firm's tonnes on chain against the transfers signed so far; raises BenchAnswerWrong."""
         answers: list[Any] = []
         for start in range(0, len(self.firms), _BATCH):
             some = self.firms[start : start + _BATCH]

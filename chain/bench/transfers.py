@@ -104,66 +104,63 @@ def send_each(wire: Wire, raws: Iterable[bytes]) -> None:
 
 
 _NOTES: Final = {
-    ETH_TESTER: "py-evm backend, in memory, one block a transaction, behind the HTTP server that our node uses",
+    ETH_TESTER: "py-evm backend, in memory, a block a transaction, behind our node's HTTP server",
     ANVIL: "Rust, in memory, no disk",
 }
 
 
-def rows(
-    contestants: Sequence[Contestant], missing: dict[str, str], seconds: float, wanted: Callable[[str], bool]
-) -> Iterable[Row]:
-    """The rows of this module that are wanted; what every transfer is checked by is in `method`."""
-    plans: tuple[tuple[str, str, Target, float | None, Work, int, str], ...] = (
-        (
-            "transfers-single",
-            "ERC-1155 transfers, one a request",
-            Target(300),
-            1.5,
-            one_by_one,
-            1,
-            "One client sends each signed transfer in a request of its own and then asks for its receipt.",
-        ),
-        (
-            "transfers-batch",
-            f"ERC-1155 transfers, {BATCH} a batch",
-            Target(700, aim=1_500),
-            3.0,
-            in_batches,
-            BATCH,
-            f"One client sends {BATCH} signed transfers in a batch and then asks for their receipts in one.",
-        ),
-        (
-            "transfers-clients",
-            f"ERC-1155 transfers, {CLIENTS} clients at once",
-            Target(600),
-            None,
-            by_clients,
-            CLIENTS,
-            f"{CLIENTS} connections at once, each as in transfers-single.",
-        ),
-    )
-    for name, title, target, ratio_min, work, step, method in plans:
-        if wanted(name):
-            measure(contestants, work, seconds, step)
-            yield _row(name, title, target, ratio_min, method, contestants, missing)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A row: what is asked, also of the ratio to eth-tester; how transfers are sent, `step` at once."""
+
+    title: str
+    target: Target
+    ratio_min: float | None
+    work: Work
+    step: int
+    method: str
 
 
-def _row(
-    name: str,
-    title: str,
-    target: Target,
-    ratio_min: float | None,
-    method: str,
-    contestants: Sequence[Contestant],
-    missing: dict[str, str],
-) -> Row:
+_PLANS: Final = {
+    "transfers-single": _Plan(
+        "ERC-1155 transfers, one a request",
+        Target(300),
+        1.5,
+        one_by_one,
+        1,
+        "One client sends each signed transfer in a request of its own and asks for its receipt at once.",
+    ),
+    "transfers-batch": _Plan(
+        f"ERC-1155 transfers, {BATCH} a batch",
+        Target(700, aim=1_500),
+        3.0,
+        in_batches,
+        BATCH,
+        f"One client sends {BATCH} signed transfers in a batch and asks for their receipts in another.",
+    ),
+    "transfers-clients": _Plan(
+        f"ERC-1155 transfers, {CLIENTS} clients at once",
+        Target(600),
+        None,
+        by_clients,
+        CLIENTS,
+        f"{CLIENTS} connections at once, each as in transfers-single.",
+    ),
+}
+NAMES: Final = tuple(_PLANS)
+
+
+def row(name: str, contestants: Sequence[Contestant], missing: dict[str, str], seconds: float) -> Row:
+    """Measure one of NAMES, in turns."""
+    plan = _PLANS[name]
+    measure(contestants, plan.work, seconds, plan.step)
     ours = next(each for each in contestants if each.chain.name == CARAT)
     others = [each for each in contestants if each is not ours]
     peers = [
         Peer(
             each.chain.name,
             statistics.median(each.rates),
-            ratio_min if each.chain.name == ETH_TESTER else None,
+            plan.ratio_min if each.chain.name == ETH_TESTER else None,
             _NOTES.get(each.chain.name, ""),
         )
         for each in others
@@ -176,12 +173,12 @@ def _row(
     details["rounds"] = {each.chain.name: [round(rate, 1) for rate in each.rates] for each in contestants}
     return Row(
         name=name,
-        title=title,
+        title=plan.title,
         unit="a second",
-        target=target,
+        target=plan.target,
         value=statistics.median(ours.rates),
-        method=f"{method} safeTransferFrom of our CarbonLedger between {FIRMS} firms; receipts and, at the end, all "
-        f"balances checked; our node waits for the disk (fdatasync). Median of {ROUNDS} rounds in turns.",
+        method=f"{plan.method} safeTransferFrom of our CarbonLedger between {FIRMS} firms; every receipt "
+        f"and, at the end, every balance is checked; our node waits for the disk. Median of {ROUNDS} rounds.",
         peers=peers,
         details=details,
     )

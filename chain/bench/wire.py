@@ -1,4 +1,4 @@
-"""JSON-RPC over one kept HTTP connection, as cheaply as Python can: the client must not be what is measured."""
+"""JSON-RPC over one kept HTTP connection, as cheap as can be: the client must not be what is measured."""
 
 from __future__ import annotations
 
