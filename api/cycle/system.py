@@ -27,6 +27,8 @@ _PATIENCE_S = 60.0
 _OUTSIDE_PATIENCE_S = 900.0
 _BEFORE_THE_FIRST_CYCLE_S = 3_600
 _BLOCKS_A_REQUEST = 500
+# A network that admits senders by name must know them before the story begins.
+_MADE_BEFORE = frozenset({"keys.json", "passphrase"})
 
 
 class DataDirectoryNotFresh(Refusal):
@@ -87,7 +89,8 @@ def fresh_system(
     Parameters
     ----------
     data_dir :
-        Where the state goes and stays; None for a temporary directory that is removed afterwards.
+        Where the state goes and stays; it may hold keys, which are used then. None for a temporary
+        directory that is removed afterwards.
     place :
         The chain to tell the story on, if others run it: then no node is started, and the contracts are
         deployed there anew.
@@ -95,12 +98,12 @@ def fresh_system(
     Raises
     ------
     DataDirectoryNotFresh :
-        `data_dir` holds something already.
+        `data_dir` holds something else than keys.
     """
     started_s = time.monotonic()
     keep = data_dir is not None
     root = data_dir if data_dir is not None else Path(tempfile.mkdtemp(prefix="carat-"))
-    if keep and root.exists() and any(root.iterdir()):
+    if keep and root.exists() and any(entry.name not in _MADE_BEFORE for entry in root.iterdir()):
         raise DataDirectoryNotFresh(data_dir=str(root))
     try:
         genesis_utc = min(plan.starts_utc for plan in plans) - _BEFORE_THE_FIRST_CYCLE_S
