@@ -21,10 +21,10 @@ FREE = ("--gas-price", "0", "--priority-gas-price", "0")
 MINE = ("--private-key", f"0x{KEYS[0].hex()}", "--json")
 REQUEST_ID = "0x" + "11" * 32
 DEADLINE_S = 60
-# Each node's own: when it made a block, and what follows from that.
+# Each node's own: when it made a block, and what follows from that; the last two are anvil's additions.
 OWN = {
     "blockHash", "blockTimestamp", "timestamp", "hash", "parentHash", "stateRoot", "mixHash", "accountProof",
-    "size", "totalDifficulty", "blobGasPrice", "blobGasUsed",
+    "receiptsRoot", "size", "totalDifficulty", "blobGasUsed", "blobGasPrice", "revertReason",
 }  # fmt: skip
 # Minutes after the genesis, as events of contracts tell it.
 TIME = re.compile(f"{GENESIS_UTC >> 8:x}[0-9a-f]{{2}}")
