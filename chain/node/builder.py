@@ -7,7 +7,7 @@ here a transaction costs only its execution. The result is the same block.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from chain.node.blocks import Block, Receipt, assemble
@@ -19,8 +19,10 @@ from chain.node.transactions import Transaction
 
 # Gas bounds work, but not in pure Python's seconds: one that runs on and on would hold up everybody.
 TRANSACTION_SECONDS = 20.0
-# Nobody is answered while a block is built: after this, what waits is left for the next one.
+# Who sends is not answered while a block is built: after this, what waits is left for the next one.
 BLOCK_SECONDS = 2.0
+# Who reads is: after this at the latest, unless one transaction takes longer.
+TURN_SECONDS = 0.003
 
 
 class Unexecutable(Exception):
@@ -47,12 +49,14 @@ def build(
     timestamp_utc: int,
     transactions: Iterable[Transaction],
     extra_data: bytes = b"",
-) -> Built:
+) -> Generator[None, None, Built]:
     """Run `transactions` on `state` (the parent's, in the new block's context) and make a block of what ran.
 
     A transaction whose gas does not fit any more, or whose turn comes when BLOCK_SECONDS are over, is left
     for the next block, and with it everything after: the order of a pool is the order of its blocks. One
     transaction is taken in any case.
+
+    A generator: it pauses every few milliseconds, so that others can be answered, and returns the block.
 
     Raises
     ------
@@ -64,15 +68,19 @@ def build(
     refused: list[tuple[Transaction, RpcError]] = []
     skipped: set[bytes] = set()
     gas, left = 0, 0
-    end = time.monotonic() + BLOCK_SECONDS
+    began = turn = time.monotonic()
     for transaction in transactions:
-        late = bool(included) and time.monotonic() > end
+        now = time.monotonic()
+        if now - turn > TURN_SECONDS:
+            yield
+            turn = now = time.monotonic()
+        late = bool(included) and now - began > BLOCK_SECONDS
         if left or late or gas + transaction.gas > BLOCK_GAS_LIMIT:
             left += 1
             continue
         if transaction.sender in skipped:
             continue
-        state.deadline = time.monotonic() + TRANSACTION_SECONDS
+        state.deadline = now + TRANSACTION_SECONDS
         try:
             outcome = run(state, transaction)
         except RpcError as error:
@@ -89,7 +97,9 @@ def build(
         gas = receipt.cumulative_gas_used
         included.append(transaction)
         receipts.append(receipt)
+    yield
     state.persist()
+    yield
     root = state.state_root
     block = assemble(
         parent.number + 1,
@@ -100,4 +110,5 @@ def build(
         receipts=receipts,
         extra_data=extra_data,
     )
+    yield
     return Built(block, refused, left)

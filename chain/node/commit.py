@@ -6,6 +6,8 @@ import asyncio
 
 from chain.node.node import Node
 
+_TURNS = 3
+
 
 class Committer:
     """Builds blocks for whoever waits, one round at a time."""
@@ -29,5 +31,15 @@ class Committer:
         # Between two blocks others are answered; what comes meanwhile has a round of its own.
         mark = self._node.pool.arrived
         while self._node.pool.has_ready(mark):
-            self._node.mine_block()
+            building = self._node.begin_block()
+            while not building.done:
+                building.advance()
+                await _let_others_in()
+            building.block()
             await asyncio.sleep(0)
+
+
+async def _let_others_in() -> None:
+    # Bytes that have arrived are read in one turn, answered in the next, written in the one after.
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -7,7 +7,7 @@ loop, so every method sees one consistent head.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -21,6 +21,7 @@ from chain.node.accounts import TEST_BALANCE_WEI, Unlocked
 from chain.node.authority import Authority, AuthorityChanged
 from chain.node.blocks import Block
 from chain.node.builder import Unexecutable, build
+from chain.node.building import Building
 from chain.node.clock import Clock
 from chain.node.errors import RpcError, ServerError
 from chain.node.fork import BLOCK_GAS_LIMIT, CallState, NodeState, execution_context
@@ -102,6 +103,8 @@ class Node:
             self.authority = self._authority(directory)
             self.clock = Clock()
             self._world: World | None = None
+            self._reading: World | None = None
+            self._building: Building | None = None
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
             self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
             self._snapshot_count: int = self.store.meta("snapshot_count") or 0
@@ -186,29 +189,49 @@ class Node:
 
     def mine_block(self) -> Block:
         """Build one block from what is ready, empty or not, and write it."""
-        while True:
-            try:
-                return self._mine_block()
-            except Unexecutable as problem:
-                _log.exception("left out of the block")
-                self._dropped(problem.transaction, problem.refusal)
-                self.pool.settle([], [problem.transaction])
+        return self.begin_block().block()
 
-    def _mine_block(self) -> Block:
+    def begin_block(self) -> Building:
+        """Begin one block from what is ready, empty or not; it is written when it is advanced to its end."""
+        self.finish_block()
+        self._building = Building(self._block_steps())
+        return self._building
+
+    def finish_block(self) -> None:
+        """Have the block that is under way, if there is one, written now: something is going to change."""
+        if self._building is not None:
+            self._building.finish()
+
+    def _block_steps(self) -> Generator[None, None, Block]:
+        try:
+            while True:
+                try:
+                    return (yield from self._mine_block())
+                except Unexecutable as problem:
+                    _log.exception("left out of the block")
+                    self._dropped(problem.transaction, problem.refusal)
+                    self.pool.settle([], [problem.transaction])
+        finally:
+            self._building = None
+
+    def _mine_block(self) -> Generator[None, None, Block]:
         clock = self.clock.state()
         timestamp = self.clock.take(self.head.header.timestamp)
         number = self.head.number + 1
-        state = NodeState(self._head_world(), self._context(number, timestamp))
+        self._world = world = self._world or self._world_of(self.head)
+        state = NodeState(world, self._context(number, timestamp))
         under = extra_data(self.history.rules_at(number))
         waiting = self.pool.take_ready(by_turns=self._left_some)
         try:
-            built = build(state, self.head, timestamp, waiting, under)
+            built = yield from build(state, self.head, timestamp, waiting, under)
             self.history.append(built.block, {"clock": self.clock.state()}, self.authority)
         except BaseException:
             self._drop_world()
             self.clock.restore(clock)
             raise
-        if state.world.kept > MAX_KEPT:
+        if self._reading is not None and world.changes is not None:
+            self._reading.follow(world.changes)
+        if world.kept > MAX_KEPT:
             self._drop_world()
         self._left_some = built.left > 0
         self._note_pruned()
@@ -244,7 +267,7 @@ class Node:
         finally:
             world.undo_transaction()
             if world.kept > MAX_KEPT:
-                self._drop_world()
+                self._forget(world)
 
     def state_before(self, block: Block) -> NodeState:
         """The world in which the first transaction of `block` ran."""
@@ -351,13 +374,25 @@ class Node:
         return Rules(self.settings.chain_id, number, deployers.listed)
 
     def _head_world(self) -> World:
+        """The world at the head; while a block is built in one, another that stands still."""
+        if self._building is not None:
+            if self._reading is None:
+                self._reading = self._world_of(self.head)
+            return self._reading
         if self._world is None:
             self._world = self._world_of(self.head)
         return self._world
 
     def _drop_world(self) -> None:
-        self._world = None
+        self._world = self._reading = None
         self.store.state.pending.clear()
+
+    def _forget(self, world: World) -> None:
+        """Let go of what a world has in memory; never of one that a block is built in."""
+        if world is self._reading:
+            self._reading = None
+        elif world is self._world:
+            self._drop_world()
 
     def _world_of(self, block: Block) -> World:
         self.require_state(block)

@@ -36,6 +36,19 @@ class Record(NamedTuple):
     code_hash: bytes
 
 
+class Changes(NamedTuple):
+    """What a block has changed: the new root, accounts, storage roots, and slots of storage.
+
+    `wiped` names whose storage was emptied before the slots were written.
+    """
+
+    root: bytes
+    accounts: dict[bytes, Record | None]
+    storage_roots: dict[bytes, bytes]
+    slots: dict[bytes, dict[int, int]]
+    wiped: frozenset[bytes]
+
+
 _NOBODY = Record(0, 0, BLANK_ROOT_HASH, EMPTY_SHA3)
 _checkpoints = itertools.count(1)
 _Undo = tuple[Callable[..., None], tuple[Any, ...]]
@@ -61,7 +74,10 @@ class World(AccountDatabaseAPI):
         self._changed_slots: dict[bytes, set[int]] = {}
         self._undo: list[_Undo] = []
         self._checkpoints: list[tuple[int, int]] = []
+        self._wiped: set[bytes] = set()
         self._kept = 0
+        self.changes: Changes | None = None
+        """What the last `make_state_root` wrote."""
 
     # Roots
 
@@ -118,6 +134,7 @@ class World(AccountDatabaseAPI):
         self._put_storage(address, {}, BLANK_ROOT_HASH)
         self._changed_slots.setdefault(address, set())
         self._changed_accounts.add(address)
+        self._wiped.add(address)
 
     def _put_storage(self, address: bytes, slots: dict[int, int], root: bytes) -> None:
         self._slots[address] = slots
@@ -329,11 +346,45 @@ class World(AccountDatabaseAPI):
             if record is not None and record.code_hash in self._new_codes:
                 self._db[record.code_hash] = self._new_codes[record.code_hash]
         self._root = Hash32(self._trie.update(self._root, changes))
+        self.changes = self._what_changed()
+        self._wiped.clear()
         self._changed_slots.clear()
         self._changed_accounts.clear()
         self._new_codes.clear()
         self.lock_changes()
         return self._root
+
+    def _what_changed(self) -> Changes:
+        return Changes(
+            self._root,
+            {address: self._accounts[address] for address in self._changed_accounts},
+            {address: self._storage_roots[address] for address in self._changed_slots},
+            {
+                address: {slot: known[slot] for slot in slots if slot in known}
+                for address, slots in self._changed_slots.items()
+                for known in (self._slots[address],)
+            },
+            frozenset(self._wiped),
+        )
+
+    def follow(self, changes: Changes) -> None:
+        """Stand where another world stands that was at the same root and has made these changes.
+
+        What this world has read stays in memory, as it is now; what it has not read is not taken over.
+        """
+        assert not self._undo, "nothing of its own is under way"
+        self._root = Hash32(changes.root)
+        for address, record in changes.accounts.items():
+            if address in self._accounts:
+                self._accounts[address] = record
+        for address, root in changes.storage_roots.items():
+            if address in self._storage_roots:
+                self._storage_roots[address] = root
+        for address in changes.wiped:
+            self._slots.pop(address, None)
+        for address, slots in changes.slots.items():
+            known = self._slots.get(address, {})
+            known.update((slot, value) for slot, value in slots.items() if slot in known)
 
     def persist(self) -> MetaWitnessAPI:
         """The same; the nodes are in the database then."""

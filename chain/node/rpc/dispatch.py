@@ -33,6 +33,12 @@ from chain.node.rpc.table import Method
 MAX_BATCH = 10_000
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _TURN_SECONDS = 0.05
+# Answered while a block is being built, as the chain was before it. All else has the block finished first.
+READS = frozenset({
+    "eth_blockNumber", "eth_call", "eth_chainId", "eth_gasPrice", "eth_getBalance", "eth_getBlockByHash",
+    "eth_getBlockByNumber", "eth_getBlockReceipts", "eth_getCode", "eth_getLogs", "eth_getStorageAt",
+    "eth_getTransactionReceipt", "net_version", "web3_clientVersion",
+})  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +111,8 @@ class Dispatcher:
                 if size > MAX_ANSWER_BYTES:
                     raise LimitExceeded(f"the batch's answers are larger than {MAX_ANSWER_BYTES} bytes")
                 check_count(method, params)
+                if method not in READS:
+                    self._node.finish_block()
                 result = self._find(method)(self._node, params) if send is None else send(self._node, params)
                 if isinstance(result, Sent):
                     waiting.append((len(answers), request_id, result))

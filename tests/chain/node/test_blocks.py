@@ -29,6 +29,7 @@ from chain.node.blocks import (
     encode_receipts,
 )
 from chain.node.builder import build
+from chain.node.building import returned
 from chain.node.fork import NodeState, execution_context
 from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.roots import ordered_root
@@ -98,7 +99,7 @@ def test_one_pass_gives_the_roots_of_py_evm(script: Any) -> None:
     parent = empty_block(roots[0])
     context = execution_context(1, 5, DEFAULT_CHAIN_ID, (parent.header.hash,))
     state = NodeState(World(ours, roots[0]), context)
-    block = build(state, parent, 5, [decode(raw, DEFAULT_CHAIN_ID) for raw in raws]).block
+    block = returned(build(state, parent, 5, [decode(raw, DEFAULT_CHAIN_ID) for raw in raws])).block
 
     start = block.header.copy(gas_used=0, bloom=0, state_root=roots[1])
     vm = CancunVM(start, ChainDB(theirs_db), ChainContext(DEFAULT_CHAIN_ID), ConsensusContext(theirs_db))
