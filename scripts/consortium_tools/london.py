@@ -48,8 +48,7 @@ _COPY = """{{
 
 def compile_all() -> dict[str, str]:
     """Return the text of each artifact for London, by contract name; the ABI is that of chain/artifacts."""
-    tool = _compile_contracts()
-    tool.node_modules()
+    tool = compiler()
     tool.COMPILER["evm_version"] = "london"
     given = tool.standard_input()
     given["sources"] |= {name: {"content": text} for name, text in patched_sources().items()}
@@ -109,10 +108,12 @@ def _arguments(text: str, start: int) -> tuple[list[str], int]:
     return found, place
 
 
-def _compile_contracts() -> ModuleType:
+def compiler() -> ModuleType:
+    """Return scripts/compile_contracts as a module, what it needs set up."""
     loader = SourceFileLoader("compile_contracts", str(ROOT / "scripts" / "compile_contracts"))
     spec = spec_from_loader("compile_contracts", loader)
     assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
+    module.node_modules()
     return module
