@@ -95,7 +95,9 @@ def build_services(settings: Settings) -> Services:
     deployment = Deployment.load(settings.deployment_path)
     rpc = ChainRpc(settings.chain_url, timeout_s=settings.chain_patience_s)
     transactor = _transactor(settings, rpc, deployment)
-    projection = Projection(open_engine(settings.projection_url), identity_of(deployment))
+    projection = Projection(
+        open_engine(settings.projection_url), identity_of(deployment), settings.chain_reorg_blocks
+    )
     reader = EventReader(rpc, deployment)
 
     def catch_up() -> int:

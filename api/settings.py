@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^/\s]+$")
     chain_url: str = Field(default="http://127.0.0.1:8545", pattern=r"^https?://\S+$")
     chain_confirmations: str = Field(default="0", pattern=r"^(\d{1,4}|safe|finalized)$")
-    chain_reorg_blocks: int = Field(default=0, ge=0, le=10_000)
+    chain_reorg_blocks: int = Field(default=256, ge=1, le=10_000)
     chain_tip_wei: int = Field(default=0, ge=0, le=10**18)
     exchange_url: str = Field(default="http://127.0.0.1:8700", pattern=r"^https?://\S+$")
     database_url: str = ""

@@ -6,7 +6,7 @@ which the projection and the exchange learn of the chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from eth_abi.exceptions import DecodingError
 
 from chain.abi import BUSINESS_CONTRACTS, abi_of
 from chain.deployment import Deployment
+from chain.refusals import ChainUnreachable
 from chain.rpc import ChainRpc, RpcError
 
 _BLOCKS_A_REQUEST: Final = 200
@@ -34,6 +35,16 @@ class ChainEvent:
     log_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A block as its chain links it: by its own hash to its parent's."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp_utc: int
+
+
 class EventReader:
     """Reads the deployed contracts' events, block by block, oldest first."""
 
@@ -52,6 +63,41 @@ class EventReader:
     def head(self) -> int:
         """Return the newest block's number."""
         return int(self._rpc.call("eth_blockNumber"), 16)
+
+    def headers(self, numbers: Sequence[int]) -> list[Header | None]:
+        """Return the blocks of these numbers as the chain has them now; None for one that it lacks."""
+        found: list[Header | None] = []
+        for start in range(0, len(numbers), _BLOCKS_A_REQUEST):
+            calls = [
+                ("eth_getBlockByNumber", [hex(number), False])
+                for number in numbers[start : start + _BLOCKS_A_REQUEST]
+            ]
+            for answer in self._rpc.batch(calls):
+                if isinstance(answer, RpcError):
+                    raise ChainUnreachable(reason=str(answer)[:200])
+                found.append(None if answer is None else _header(answer))
+        return found
+
+    def read_blocks(self, headers: Sequence[Header]) -> list[list[ChainEvent]]:
+        """Return the events of exactly these blocks, each by its hash: no other block's get among them.
+
+        Raises
+        ------
+        ChainUnreachable :
+            No answer, or one of the blocks is no longer known.
+        """
+        addresses = sorted(self._contract_of)
+        found = []
+        for start in range(0, len(headers), _BLOCKS_A_REQUEST):
+            part = headers[start : start + _BLOCKS_A_REQUEST]
+            calls = [("eth_getLogs", [{"blockHash": each.hash, "address": addresses}]) for each in part]
+            for header, logs in zip(part, self._rpc.batch(calls), strict=True):
+                if isinstance(logs, RpcError):
+                    raise ChainUnreachable(reason=str(logs)[:200], block=header.number)
+                times = {header.number: header.timestamp_utc}
+                events = (self._decode(log, times) for log in logs)
+                found.append([event for event in events if event is not None])
+        return found
 
     def read(self, from_block: int, to_block: int | None = None) -> Iterator[ChainEvent]:
         """Yield the events of the blocks `from_block` to `to_block`, both included; up to the head if None.
@@ -118,3 +164,12 @@ class EventReader:
             tx_index=int(log["transactionIndex"], 16),
             log_index=int(log["logIndex"], 16),
         )
+
+
+def _header(block: Mapping[str, Any]) -> Header:
+    return Header(
+        number=int(block["number"], 16),
+        hash=block["hash"],
+        parent_hash=block["parentHash"],
+        timestamp_utc=int(block["timestamp"], 16),
+    )

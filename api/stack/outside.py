@@ -24,7 +24,6 @@ a consortium's engine with finality (QBFT) needs 0, one without (Clique) half it
 URL_VARIABLE: Final = "CARAT_CHAIN_URL"
 CONFIRMATIONS_VARIABLE: Final = "CARAT_CHAIN_CONFIRMATIONS"
 TIP_VARIABLE: Final = "CARAT_CHAIN_TIP_WEI"
-REORG_BLOCKS: Final = 256
 _PATIENCE_S: Final = 120.0
 
 
@@ -85,5 +84,4 @@ class OutsideChain:
             URL_VARIABLE: self.urls,
             CONFIRMATIONS_VARIABLE: self.confirmations,
             TIP_VARIABLE: str(self.tip_wei),
-            "CARAT_CHAIN_REORG_BLOCKS": str(REORG_BLOCKS),
         }

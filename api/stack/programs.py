@@ -15,7 +15,6 @@ from api.stack.secrets import PASSPHRASE_VARIABLE
 _EMBEDDED: Final = {
     "CARAT_CHAIN_CONFIRMATIONS": "0",
     "CARAT_CHAIN_TIP_WEI": "0",
-    "CARAT_CHAIN_REORG_BLOCKS": "0",
 }
 
 

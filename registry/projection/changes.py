@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Select, Table, bindparam, insert, select
+from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -21,6 +21,8 @@ _INT64_MAX: Final = 2**63 - 1
 
 Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[Any, ...]
+Undo: TypeAlias = dict[str, dict[str, list[Any]]]
+"""By table: the keys of rows to `remove`, and whole rows to `restore`."""
 
 
 def fit(number: int) -> int:
@@ -38,10 +40,12 @@ def table_of(model: type[Model]) -> Table:
 
 
 class Changes:
-    """The unsaved changes of one transaction."""
+    """The unsaved changes of one transaction; with `undoable`, and how to take them back."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, undoable: bool = False) -> None:
         self._connection = connection
+        self._undoable = undoable
+        self._before: dict[type[Model], dict[Key, Row]] = {}
         self._appended: dict[type[Model], list[Row]] = {}
         self._kept: dict[type[Model], dict[Key, Row]] = {}
         self._absent: dict[type[Model], set[Key]] = {}
@@ -64,6 +68,8 @@ class Changes:
         if found is None:
             absent.add(key)
             return None
+        if self._undoable:
+            self._before.setdefault(model, {})[key] = dict(found)
         return kept.setdefault(key, dict(found))
 
     def get(self, model: type[Model], key: Key) -> Row:
@@ -78,6 +84,34 @@ class Changes:
         self._kept.setdefault(model, {})[key] = row
         return row
 
+    def undo(self) -> Undo:
+        """Return what takes these changes back; to be asked before they are written."""
+        assert self._undoable
+        undo: Undo = {}
+        for model, rows in self._appended.items():
+            names = [column.name for column in table_of(model).primary_key]
+            undo[str(model.__tablename__)] = {
+                "remove": [[row[name] for name in names] for row in rows], "restore": [],
+            }  # fmt: skip
+        for model, kept in self._kept.items():
+            steps = undo.setdefault(str(model.__tablename__), {"remove": [], "restore": []})
+            for key in kept:
+                before = self._row_before(model, key)
+                if before is None:
+                    steps["remove"].append(list(key))
+                else:
+                    steps["restore"].append(before)
+        return undo
+
+    def _row_before(self, model: type[Model], key: Key) -> Row | None:
+        """Return the row as the database has it; one that was put unread is read now."""
+        before = self._before.get(model, {}).get(key)
+        if before is not None or key in self._absent.get(model, ()):
+            return before
+        parts = {f"key_{place}": part for place, part in enumerate(key)}
+        found = self._connection.execute(_by_key(model), parts).mappings().first()
+        return None if found is None else dict(found)
+
     def write(self) -> None:
         """Write everything to the transaction's connection; the transaction is the caller's."""
         for model, rows in self._appended.items():
@@ -86,6 +120,18 @@ class Changes:
             if kept:
                 rows = [_fitting(row) for row in kept.values()]
                 self._connection.execute(_upsert(table_of(model), self._connection), rows)
+
+
+def take_back(connection: Connection, undo: Undo) -> None:
+    """Take written changes back; those of later blocks must have been taken back before."""
+    for name, steps in undo.items():
+        table = Model.metadata.tables[name]
+        if steps["remove"]:
+            matches = [column == bindparam(f"key_{place}") for place, column in enumerate(table.primary_key)]
+            keys = [{f"key_{place}": part for place, part in enumerate(key)} for key in steps["remove"]]
+            connection.execute(delete(table).where(*matches), keys)
+        if steps["restore"]:
+            connection.execute(_upsert(table, connection), steps["restore"])
 
 
 def _fitting(row: Row) -> Row:

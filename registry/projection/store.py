@@ -1,32 +1,47 @@
 """The projection's store: a database, the place up to which the chain was read, and the way on.
 
 Each step reads a run of whole blocks and applies it in one transaction together with the new place: exactly
-once, whatever crashes. A store that belongs to another deployment is refused; one of an older layout is
-dropped and rebuilt, for the chain has it all.
+once, whatever crashes. Blocks that a reorganisation replaces are taken back (`history`). A store that belongs
+to another deployment is refused; one of an older layout is dropped and rebuilt, for the chain has it all.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Engine, create_engine, event, func, inspect, select, update
+from sqlalchemy import Engine, create_engine, delete, event, func, inspect, select, update
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 from sqlmodel import Session
 
 from chain.deployment import Deployment
-from chain.events import ChainEvent
+from chain.events import ChainEvent, Header
 from registry.documents import sha256
 from registry.projection import tables
 from registry.projection.apply import apply
 from registry.projection.changes import Changes, table_of
+from registry.projection.history import (
+    KEEP_BLOCKS,
+    LinkedReader,
+    Reorganisation,
+    forget_all,
+    forget_before,
+    fork_of,
+    keep,
+    kept_hashes,
+    linked,
+    take_back_to,
+    undoable_blocks,
+)
 from registry.refusals import ProjectionRefused
 
 BLOCKS_A_STEP: Final = 200
@@ -34,6 +49,7 @@ _SWITCH_S_MAX: Final = 10.0
 _TABLES_LOCK: Final = 0x_CA_4A_7  # any number that only this code uses
 
 Progress = Callable[[int, int], None]
+_log = logging.getLogger("carat.projection")
 
 
 class Reader(Protocol):
@@ -68,6 +84,34 @@ def identity_of(deployment: Deployment) -> str:
     return f"{deployment.chain_id}/{deployment.addresses['CarbonLedger']}"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Up to which block the chain was read; the hash is empty where the reader knows none."""
+
+    block: int
+    block_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is applied in one transaction: it goes on from `place` to `end`.
+
+    `bulk` is events that cannot be taken back one block at a time, `blocks` those that can. With a `fork`,
+    everything above that block is taken back first; everything at all if it is below zero.
+    """
+
+    place: Place
+    end: int
+    end_hash: str
+    bulk: Sequence[ChainEvent] = ()
+    blocks: Sequence[tuple[Header, Sequence[ChainEvent]]] = ()
+    fork: int | None = None
+
+    def count(self) -> int:
+        """Return how many events there are."""
+        return len(self.bulk) + sum(len(events) for _, events in self.blocks)
+
+
 class Projection:
     """The registry's tables for one deployment.
 
@@ -77,6 +121,8 @@ class Projection:
         From `open_engine`.
     identity :
         Which deployment this is (`identity_of`).
+    keep_blocks :
+        How many of the newest blocks can be taken back when the chain replaces them.
 
     Raises
     ------
@@ -84,9 +130,11 @@ class Projection:
         The database holds another deployment's projection.
     """
 
-    def __init__(self, engine: Engine, identity: str) -> None:
+    def __init__(self, engine: Engine, identity: str, keep_blocks: int = KEEP_BLOCKS) -> None:
         self.engine = engine
+        self.last_reorganisation: Reorganisation | None = None
         self._identity = identity
+        self._keep_blocks = keep_blocks
         self._applying = threading.Lock()
         self._prepare()
 
@@ -98,14 +146,15 @@ class Projection:
 
     def block(self) -> int:
         """Return the last block that was applied; -1 before the first."""
-        with self.engine.connect() as connection:
-            row = _cursor(connection)
-        return -1 if row is None else int(row["block"])
+        return self._place().block
 
     def catch_up(
         self, reader: Reader, to_block: int | None = None, on_step: Progress = lambda _block, _head: None
     ) -> int:
         """Apply every event that is not applied yet, up to a block or the head.
+
+        Blocks that the chain has replaced meanwhile are taken back and the new ones applied, in one
+        transaction: nobody reads a state between the two.
 
         Parameters
         ----------
@@ -127,17 +176,14 @@ class Projection:
         """
         with self._applying:
             head = reader.head()
-            at = self.block()
-            if at > head:
-                raise ProjectionRefused(reason="ahead of the chain", block=at, head=head)
+            self._mend(reader, head)
             last = head if to_block is None else min(to_block, head)
+            at = self.block()
             applied = 0
             while at < last:
-                start = max(at + 1, reader.first_block)
-                end = min(start + BLOCKS_A_STEP - 1, last)
-                events = list(reader.read(start, end))
-                if self._step(at, end, events):
-                    applied += len(events)
+                step = self._read(reader, last)
+                if self._write(step):
+                    applied += step.count()
                 at = self.block()  # another process may have been quicker
                 on_step(at, last)
             return applied
@@ -148,23 +194,101 @@ class Projection:
             self._drop()
         return self.catch_up(reader, on_step=on_step)
 
-    def _step(self, at: int, end: int, events: list[ChainEvent]) -> bool:
+    # Reading what is new ------------------------------------------------------------------------------------
+
+    def _read(self, reader: Reader, last: int) -> Step:
+        """Read the next run of blocks: deep ones in bulk, the newest so that each can be undone."""
+        place = self._place()
+        start = max(place.block + 1, reader.first_block)
+        if not self._keep_blocks or not isinstance(reader, LinkedReader):
+            end = min(start + BLOCKS_A_STEP - 1, last)
+            return Step(place, end, "", bulk=list(reader.read(start, end)))
+        if last - start >= self._keep_blocks:
+            end = min(start + BLOCKS_A_STEP - 1, last - self._keep_blocks)
+            (header,) = linked(reader, end, end, "")
+            return Step(place, end, header.hash, bulk=list(reader.read(start, end)))
+        end = min(start + BLOCKS_A_STEP - 1, last)
+        parent_hash = place.block_hash if start == place.block + 1 else ""
+        headers = linked(reader, start, end, parent_hash)
+        blocks = list(zip(headers, reader.read_blocks(headers), strict=True))
+        return Step(place, end, headers[-1].hash, blocks=blocks)
+
+    def _mend(self, reader: Reader, head: int) -> None:
+        """Where the chain replaced blocks that were applied, take them back and apply the new ones."""
+        place = self._place()
+        if place.block_hash and isinstance(reader, LinkedReader) and self._keep_blocks:
+            with self.engine.connect() as connection:
+                kept, undoable = kept_hashes(connection), undoable_blocks(connection)
+            newest = min(place.block, head)
+            (header,) = reader.headers([newest])
+            if newest in kept and (header is None or header.hash != kept[newest]):
+                fork = fork_of(reader, kept, undoable)
+                happened = Reorganisation(-1 if fork is None else fork, place.block)
+                step = self._new_branch(reader, place, head, fork, kept)
+                if self._write(step):
+                    self.last_reorganisation = happened
+                    _tell(happened, self._keep_blocks)
+                return
+        if place.block > head:
+            raise ProjectionRefused(reason="ahead of the chain", block=place.block, head=head)
+
+    def _new_branch(
+        self, reader: Any, place: Place, head: int, fork: int | None, kept: dict[int, str]
+    ) -> Step:
+        """Read the blocks that replace those above `fork`; the whole chain where there is none."""
+        if fork is None:
+            first, bulk_end, parent_hash = reader.first_block, head - self._keep_blocks, ""
+            bulk = list(reader.read(first, bulk_end)) if bulk_end >= first else []
+            start = max(first, bulk_end + 1)
+        else:
+            bulk, start, parent_hash = [], fork + 1, kept[fork]
+        headers = linked(reader, start, head, parent_hash)
+        blocks = list(zip(headers, reader.read_blocks(headers), strict=True))
+        end_hash = headers[-1].hash if headers else parent_hash
+        return Step(place, head, end_hash, bulk=bulk, blocks=blocks, fork=-1 if fork is None else fork)
+
+    # Writing it ---------------------------------------------------------------------------------------------
+
+    def _write(self, step: Step) -> bool:
+        """Apply a step in one transaction; False if somebody else was quicker, and then nothing was done."""
         with self.engine.begin() as connection:
-            if not _advance(connection, at, end):
+            if not _advance(connection, step):
                 return False
-            changes = Changes(connection)
-            place = (-1, -1)
-            block = -1
-            for happened in events:
-                if (happened.block, happened.log_index) <= place or happened.block > end:
-                    raise AssertionError(f"event out of order at {happened.block}/{happened.log_index}")
-                place = (happened.block, happened.log_index)
-                if happened.block != block:
-                    block = happened.block
-                    changes.append(tables.Block, {"block": block, "timestamp_utc": happened.timestamp_utc})
-                apply(changes, happened)
-            changes.write()
+            if step.fork is not None and step.fork < 0:
+                self._empty(connection)
+            elif step.fork is not None:
+                take_back_to(connection, step.fork)
+            if step.bulk or not step.blocks:
+                self._apply_bulk(connection, step)
+            for header, events in step.blocks:
+                changes = Changes(connection, undoable=True)
+                _apply_in_order(changes, events, header.number)
+                keep(connection, header.number, header.hash, changes.undo())
+                changes.write()
+            if step.blocks:
+                forget_before(connection, step.end - self._keep_blocks)
         return True
+
+    def _apply_bulk(self, connection: Connection, step: Step) -> None:
+        changes = Changes(connection)
+        _apply_in_order(changes, step.bulk, step.end)
+        changes.write()
+        if step.fork is None:
+            forget_all(connection)
+            if step.end_hash:
+                keep(connection, step.end, step.end_hash, None)
+
+    def _empty(self, connection: Connection) -> None:
+        for table in tables.Table.metadata.sorted_tables:
+            if table.name != tables.Cursor.__tablename__:
+                connection.execute(delete(table))
+
+    def _place(self) -> Place:
+        with self.engine.connect() as connection:
+            row = _cursor(connection)
+        return Place(-1, "") if row is None else Place(int(row["block"]), str(row["block_hash"]))
+
+    # Tables -------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
         with self._alone() as connection:
@@ -184,7 +308,9 @@ class Projection:
     def _make(self, connection: Connection) -> None:
         tables.Table.metadata.drop_all(connection)
         tables.Table.metadata.create_all(connection)
-        fresh = {"id": 1, "identity": self._identity, "layout": self._layout(), "block": -1}
+        fresh = {
+            "id": 1, "identity": self._identity, "layout": self._layout(), "block": -1, "block_hash": "",
+        }  # fmt: skip
         connection.execute(table_of(tables.Cursor).insert(), fresh)
 
     @contextmanager
@@ -204,11 +330,36 @@ class Projection:
         return "0x" + sha256("\n".join(statements).encode()).hex()
 
 
-def _advance(connection: Connection, at: int, end: int) -> bool:
+def _advance(connection: Connection, step: Step) -> bool:
     """Move the place; False if it is not where it was. Being a write, it makes whoever else applies wait."""
     cursor = table_of(tables.Cursor)
-    moved = connection.execute(update(cursor).where(cursor.c.block == at).values(block=end))
+    here = (cursor.c.block == step.place.block) & (cursor.c.block_hash == step.place.block_hash)
+    moved = connection.execute(update(cursor).where(here).values(block=step.end, block_hash=step.end_hash))
     return bool(moved.rowcount == 1)
+
+
+def _apply_in_order(changes: Changes, events: Iterable[ChainEvent], end: int) -> None:
+    place = (-1, -1)
+    block = -1
+    for happened in events:
+        if (happened.block, happened.log_index) <= place or happened.block > end:
+            raise AssertionError(f"event out of order at {happened.block}/{happened.log_index}")
+        place = (happened.block, happened.log_index)
+        if happened.block != block:
+            block = happened.block
+            changes.append(tables.Block, {"block": block, "timestamp_utc": happened.timestamp_utc})
+        apply(changes, happened)
+
+
+def _tell(happened: Reorganisation, keep_blocks: int) -> None:
+    if happened.fork_block < 0:
+        _log.error("a reorganisation deeper than the %d blocks kept: the tables were built anew", keep_blocks)
+    else:
+        _log.warning(
+            "a reorganisation: %d blocks above %d were undone and redone",
+            happened.blocks,
+            happened.fork_block,
+        )
 
 
 def _cursor(connection: Connection) -> Any:

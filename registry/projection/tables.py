@@ -457,3 +457,14 @@ class Cursor(Table, table=True):
     identity: str = Field(sa_type=String(120))
     layout: str = Field(sa_type=_HASH)
     block: int = Field(sa_type=BigInteger)
+    block_hash: str = Field(sa_type=_HASH)
+
+
+class Kept(Table, table=True):
+    """One of the newest blocks, and how to undo what it changed; null where it cannot be undone any more."""
+
+    __tablename__ = "projection_history"
+
+    block: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    block_hash: str = Field(sa_type=_HASH)
+    undo: str | None = Field(default=None, sa_type=Text)

@@ -96,7 +96,7 @@ def test_a_reported_number_beyond_64_bits_is_kept_as_the_largest() -> None:
         assert session.exec(select(tables.Report)).one().reported_t == 2**63 - 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.integers(3, 9), max_size=6))
 def test_however_the_chain_is_read_the_projection_is_the_same(cuts: list[int]) -> None:
     chain = a_year()
@@ -111,7 +111,7 @@ def test_however_the_chain_is_read_the_projection_is_the_same(cuts: list[int]) -
 MOVES = st.tuples(st.sampled_from([FIRM, OTHER, CLEARING]), st.sampled_from([FIRM, OTHER]), st.integers(0, 5))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(quantities_t=st.lists(st.integers(1, 2**79), min_size=1, max_size=4), cut=st.integers(3, 9))
 def test_absurd_numbers_stop_nothing_and_depend_on_no_cut(quantities_t: list[int], cut: int) -> None:
     chain = MadeUpChain()
@@ -123,7 +123,7 @@ def test_absurd_numbers_stop_nothing_and_depend_on_no_cut(quantities_t: list[int
     assert digest.digests(pieces.engine) == digest.digests(projection_of(chain).engine)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(moves=st.lists(MOVES, max_size=30))
 def test_transfers_make_and_lose_nothing(moves: list[tuple[str, str, int]]) -> None:
     chain = MadeUpChain()
