@@ -108,7 +108,6 @@ class Node:
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
             self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
             self._snapshot_count: int = self.store.meta("snapshot_count") or 0
-            self.first_kept: int = self.store.meta("first_kept") or 0
             if self.history.is_new:
                 self._begin()
             else:
@@ -234,7 +233,6 @@ class Node:
         if world.kept > MAX_KEPT:
             self._drop_world()
         self._left_some = built.left > 0
-        self._note_pruned()
         for transaction, receipt in zip(built.block.transactions, built.block.receipts, strict=True):
             self.quota.release(transaction, receipt.gas_used)
         for transaction, error in built.refused:
@@ -299,8 +297,7 @@ class Node:
         }
         self.clock.restore(snapshot["clock"])
         height = snapshot["height"]
-        self.first_kept = min(self.first_kept, height)
-        meta = {"clock": self.clock.state(), "first_kept": self.first_kept}
+        meta = {"clock": self.clock.state(), "first_kept": min(self.first_kept, height)}
         self.history.rewind(height, {**self._snapshot_meta(), **meta})
         self.pool.clear()
         self.quota.clear()
@@ -308,6 +305,11 @@ class Node:
         return True
 
     # Pruned states
+
+    @property
+    def first_kept(self) -> int:
+        """The first block whose state, and that of all after it, can be read."""
+        return self.store.first_kept
 
     def require_state(self, block: Block) -> None:
         """Raise StateUnavailable if the state after `block` was pruned."""
@@ -321,9 +323,6 @@ class Node:
         heights = [height for height in self._snapshot_heights() if height < first]
         older = (root for height in heights for root in self.history.state_roots(height, height))
         return Kept(first, chain(self.history.state_roots(first, head), older))
-
-    def _note_pruned(self) -> None:
-        self.first_kept = self.store.meta("first_kept") or 0
 
     def _snapshot_heights(self) -> set[int]:
         return {int(kept["height"]) for kept in self._snapshots.values()}

@@ -64,7 +64,8 @@ class Pruner:
         self._kept = kept
         self._after_last = after_last  # records after the last round
         self._round: Iterator[tuple[list[bytes], dict[str, Any]]] | None = None
-        self._walk: Walk | None = None
+        # Apart from what the walk has seen: it still has to go below a record that is written again.
+        self._written_since: set[bytes] = set()
         self._written = 0
 
     @property
@@ -75,39 +76,38 @@ class Pruner:
     def step(self, written: Iterable[bytes]) -> Step:
         """Go on a little; `written` are the records that the same commit writes."""
         keys = list(written)
-        if self._walk is not None:
-            self._walk.keep(keys)
-        self._written = len(keys)
         if self._round is None:
             if self._table.count(b"state") < max(MIN_RECORDS, _GROWTH * self._after_last):
                 return Step([], {})
-            self.begin(keys)
+            self.begin()
+        self._written_since.update(keys)
+        self._written = len(keys)
         assert self._round is not None
         removals, meta = next(self._round, ([], {}))
         return Step(removals, meta)
 
-    def begin(self, written: Iterable[bytes] = ()) -> None:
+    def begin(self) -> None:
         """Begin a round now, whatever the table's size."""
         kept = self._kept()
-        self._walk = Walk(lambda key: self._table.get(b"state", key), kept.roots)
-        self._walk.keep(written)
-        self._round = self._steps(self._walk, kept.first)
+        walk = Walk(lambda key: self._table.get(b"state", key), kept.roots)
+        self._round = self._steps(walk, kept.first)
 
     def reset(self) -> None:
         """Break a round off: the head has gone back. What it has removed was not needed before either."""
-        self._round = self._walk = None
+        self._round = None
+        self._written_since.clear()
 
     def _steps(self, walk: Walk, first_kept: int) -> Iterator[tuple[list[bytes], dict[str, Any]]]:
         while not walk.done:
             walk.advance(_MARKED_A_WRITE * self._written + _MARKED_AT_LEAST)
             yield [], {}
-        yield [], {"first_kept": first_kept}
         following: bytes | None = b""
         while following is not None:
             count = _SWEPT_A_WRITE * self._written + _SWEPT_AT_LEAST
             keys = self._table.keys_from(b"state", following, count)
             following = keys[-1] + b"\x00" if len(keys) == count else None
-            yield [key for key in keys if key not in walk.seen], {}
+            unneeded = [key for key in keys if key not in walk.seen and key not in self._written_since]
+            yield unneeded, {"first_kept": first_kept}  # each time: a commit may have failed
         self._after_last = self._table.count(b"state")
         self.reset()
         yield [], {"kept_records": self._after_last}

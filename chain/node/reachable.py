@@ -67,10 +67,6 @@ class Walk:
         self.done = False
         self._see(root)
 
-    def keep(self, keys: Iterable[bytes]) -> None:
-        """Count records as needed, though no root that is walked needs them."""
-        self.seen.update(keys)
-
     def _next(self) -> bytes | None:
         while not self._open:
             root = next(self._roots, None)

@@ -119,9 +119,11 @@ class Store:
         self._reader = self._env.begin()
         self.state = StateDB(self)
         self.pruner: Pruner | None = None
+        self.first_kept = 0
         self._closed = False
         try:
             self._check_format(directory)
+            self.first_kept = int(self.meta("first_kept") or 0)
         except BaseException:
             self.close()
             raise
@@ -184,6 +186,7 @@ class Store:
         packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         tables = {**writes, b"state": self.state.pending, b"meta": packed}
         self._write(tables, {b"state": removals})
+        self.first_kept = meta.get("first_kept", self.first_kept)
         self.state.pending.clear()
 
     def rewind(self, removals: dict[bytes, list[bytes]], meta: dict[str, Any]) -> None:
@@ -193,6 +196,7 @@ class Store:
             self.pruner.reset()
         packed = {name.encode(): pack_meta(name, value) for name, value in meta.items()}
         self._write({b"meta": packed}, removals)
+        self.first_kept = meta.get("first_kept", self.first_kept)
 
     def close(self) -> None:
         """Let go of the directory. A second call does nothing."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import lmdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chain.node import pruning
@@ -28,6 +28,8 @@ AS_THEY_ARE = {
 }
 # slot[calldata word 0] = calldata word 1
 SETTER = bytes.fromhex("602035600035550000")
+# slot[calldata word 0]: from nothing to one at the first call; then to two and back to one, as a guard does
+TOUCHER = bytes.fromhex("60025f355560015f355500")
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,11 @@ def word(number: int) -> bytes:
 def write(rpc: LocalRpc, setter: str, slot: int, value: int) -> None:
     nonce = int(rpc.call("eth_getTransactionCount", ADDRESSES[1], "pending"), 16)
     assert rpc.send(signed(1, nonce, setter, word(slot) + word(value)))["status"] == "0x1"
+
+
+def touch(rpc: LocalRpc, toucher: str, slot: int) -> None:
+    nonce = int(rpc.call("eth_getTransactionCount", ADDRESSES[2], "pending"), 16)
+    assert rpc.send(signed(2, nonce, toucher, word(slot)))["status"] == "0x1"
 
 
 def whole_states(rpc: LocalRpc) -> int:
@@ -136,6 +143,17 @@ def test_a_pruned_chain_verifies_to_the_same_head(rpc: LocalRpc, tmp_path: Path)
     assert (report.fault, report.head) == (None, block_hash)
 
 
+def test_what_is_written_again_unchanged_keeps_what_is_below_it(rpc: LocalRpc) -> None:
+    toucher = rpc.deploy(TOUCHER)
+    for slot in range(40):
+        touch(rpc, toucher, slot)
+    for number in range(200):
+        touch(rpc, toucher, number % 3)
+        whole_states(rpc)
+    assert rpc.node.first_kept > 40
+    assert int(rpc.call("eth_getStorageAt", toucher, hex(39), "latest"), 16) == 1
+
+
 def test_snapshots_keep_their_states(rpc: LocalRpc) -> None:
     setter = grow(rpc, 30)
     snapshot = rpc.call("evm_snapshot")
@@ -172,6 +190,7 @@ def test_after_a_restart_the_same_states_are_kept(tmp_path: Path) -> None:
 acts = st.lists(
     st.one_of(
         st.tuples(st.just("write"), st.integers(0, 12), st.integers(0, 2)),
+        st.tuples(st.just("touch"), st.integers(0, 12), st.just(0)),
         st.tuples(st.just("empty"), st.just(0), st.just(0)),
         st.tuples(st.just("snapshot"), st.just(0), st.just(0)),
         st.tuples(st.just("revert"), st.integers(1, 3), st.just(0)),
@@ -182,14 +201,14 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(script=acts, keep=st.integers(1, 4), seed=st.integers(0, 9))
 def test_whatever_happens_every_kept_state_is_whole(
     tmp_path_factory: pytest.TempPathFactory, script: list[Any], keep: int, seed: int
 ) -> None:
     directory = tmp_path_factory.mktemp("law") / "chain"
     rpc = LocalRpc(directory, keep_states=keep)
-    setter = rpc.deploy(SETTER)
+    setter, toucher = rpc.deploy(SETTER), rpc.deploy(TOUCHER)
     words: dict[int, int] = {}
     snapshots: dict[str, dict[int, int]] = {}
     dice = random.Random(seed)
@@ -199,6 +218,8 @@ def test_whatever_happens_every_kept_state_is_whole(
             for _ in range(dice.randrange(1, 4)):
                 write(rpc, setter, first, second)
             words[first] = second
+        elif act == "touch":
+            touch(rpc, toucher, first)
         elif act == "empty":
             rpc.call("evm_mine")
         elif act == "snapshot":
