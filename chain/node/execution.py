@@ -7,10 +7,16 @@ from typing import cast
 
 from eth.abc import ComputationAPI, SignedTransactionAPI
 from eth.exceptions import (
+    ContractCreationCollision,
+    FullStack,
+    InsufficientStack,
     InvalidInstruction,
     InvalidJumpDestination,
+    OutOfBoundsRead,
     OutOfGas,
+    ReservedBytesInCode,
     Revert,
+    StackDepthLimit,
     VMError,
     WriteProtection,
 )
@@ -29,6 +35,12 @@ _FAILURES: tuple[tuple[type[VMError], str], ...] = (
     (InvalidInstruction, "invalid opcode"),
     (InvalidJumpDestination, "invalid jump destination"),
     (WriteProtection, "write protection"),
+    (InsufficientStack, "stack underflow"),
+    (FullStack, "stack limit reached"),
+    (StackDepthLimit, "max call depth exceeded"),
+    (ContractCreationCollision, "contract address collision"),
+    (OutOfBoundsRead, "return data out of bounds"),
+    (ReservedBytesInCode, "invalid code: must not begin with 0xef"),
 )
 
 
