@@ -27,7 +27,7 @@ _EVENT: Final = "0x" + "ca" * 32
 
 # Writes calldata[0:32] logs, numbered from calldata[32:64] on: topic 0 is ca..ca, topic 1 the number modulo
 # 1,000, the data is the number. From 5b, offset 9, on the stack holds the number and, below it, where to end.
-_EMITTER: Final = bytes.fromhex(
+EMITTER: Final = bytes.fromhex(
     "602035 80600035 01 90"  # number = calldata[32]; end = number + calldata[0]
     "5b 80600052"  # do { mem[0] = number
     "6103e8 81 06 7f" + "ca" * 32 + "6020 6000 a2"  # log2(mem[0:32], ca..ca, number % 1000)
@@ -79,8 +79,8 @@ def open_log_chain(chain: Chain) -> LogChain:
     wire = chain.wire()
     owner = Firm(key_of("owner"))
     market = Market(wire, int(wire.call("eth_chainId"), 16), chain.gas_price_wei, owner, [])
-    size = len(_EMITTER)
-    init = bytes.fromhex(f"60{size:02x}600c60003960{size:02x}6000f3") + _EMITTER
+    size = len(EMITTER)
+    init = bytes.fromhex(f"60{size:02x}600c60003960{size:02x}6000f3") + EMITTER
     receipt = market.send_all([market.sign(owner, "0x", init, 1_000_000)])[0]
     require_success([receipt])
     return LogChain(chain, market, receipt["contractAddress"])

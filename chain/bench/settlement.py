@@ -214,8 +214,8 @@ def row(data: Path, firms: int, on_step: Callable[[str], None]) -> Row:
         target=Target(10, sense=AT_MOST),
         value=took_s,
         method=f"Each of {firms:,} firms sells tonnes of one unit and buys of another, for cash: "
-        f"{len(deltas):,} deltas, {CHUNK_DELTAS} a transaction, sent by the product's Transactor with its dry runs, "
-        "each waited for. Every balance of tonnes and fen is checked after.",
+        f"{len(deltas):,} deltas, {CHUNK_DELTAS} a transaction, sent by the product's Transactor with its "
+        "dry runs, each waited for. Every balance of tonnes and fen is checked after.",
         details={
             "transactions": len(receipts),
             "blocks": len({receipt.block for receipt in receipts}),

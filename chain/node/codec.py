@@ -1,4 +1,4 @@
-"""RLP (yellow paper, appendix B) of bytes and lists, and py-evm's own classes through the `rlp` library.
+"""RLP (yellow paper, appendix B) of bytes and lists; py-evm's own classes are read by the `rlp` library.
 
 The node spends much of its time here, so bytes and lists have a codec of their own, ten times faster than
 the library's, which infers types. A law in the tests holds the two together.
@@ -61,12 +61,6 @@ def decode(data: bytes) -> Any:
 def decode_as(data: bytes, sedes: Any) -> Any:
     """An object of one of py-evm's serialisable classes."""
     return rlp.decode(data, sedes=sedes)
-
-
-def encode_object(item: Any) -> bytes:
-    """RLP of an object of one of py-evm's serialisable classes."""
-    encoded: bytes = rlp.encode(item)
-    return encoded
 
 
 def _head(offset: int, size: int) -> bytes:
