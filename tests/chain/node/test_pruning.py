@@ -159,7 +159,7 @@ def test_snapshots_keep_their_states(rpc: LocalRpc) -> None:
     snapshot = rpc.call("evm_snapshot")
     at = rpc.height
     kept = rpc.call("eth_getStorageAt", setter, "0x3", "latest")
-    for number in range(100):
+    for number in range(300):
         write(rpc, setter, 3, 5_000 + number)
     assert rpc.node.first_kept > at
     assert rpc.call("eth_getStorageAt", setter, "0x3", hex(at)) == kept
