@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from eth_utils import is_hex_address
+from eth_utils.address import is_hex_address
 
 from chain.deployment import Deployment
 from chain.events import EventReader

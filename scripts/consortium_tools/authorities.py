@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import coincurve
 from eth_keys.datatypes import PublicKey
-from eth_utils import is_checksum_address
+from eth_utils.address import is_checksum_address
 
 from consortium_tools.errors import ConsortiumError
 

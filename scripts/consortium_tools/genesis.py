@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import rlp
-from eth_utils import to_canonical_address, to_checksum_address
+import rlp  # type: ignore[import-untyped]
+from eth_utils.address import to_canonical_address, to_checksum_address
 
 VANITY_BYTES: Final = 32
 SEAL_BYTES: Final = 65
@@ -39,7 +39,8 @@ def clique_signers(extra_data: str) -> list[str]:
 def qbft_extra_data(validators: Sequence[str]) -> str:
     """Return the extra data that names the first validators: vanity, they, no vote, round 0, no seals."""
     named = sorted(to_canonical_address(each) for each in validators)
-    return "0x" + rlp.encode([bytes(VANITY_BYTES), named, [], b"", []]).hex()
+    encoded: bytes = rlp.encode([bytes(VANITY_BYTES), named, [], b"", []])
+    return "0x" + encoded.hex()
 
 
 def qbft_validators(extra_data: str) -> list[str]:
