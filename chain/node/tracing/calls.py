@@ -7,17 +7,19 @@ from typing import Any
 
 import orjson
 from eth.abc import ComputationAPI, MessageAPI
+from eth.constants import GAS_CREATE, GAS_SHA3WORD
 from eth.exceptions import Revert, VMError
 from eth.vm.computation import BaseComputation
 
 from chain.node.execution import Outcome, failure_text, revert_message
 from chain.node.formats import checksum, hex_bytes, hex_int, hex_word
 from chain.node.tracing.budget import Budget
-from chain.node.tracing.machine import CALLS, CREATES, Tracer, peek, peek_address
+from chain.node.tracing.machine import CALLS, CREATES, Tracer, peek, peek_address, refused_gas, stipend_of
 from chain.node.transactions import Transaction
 
 _FRAME_BYTES = 500
 _DEPTH_LIMIT = 1_024
+_INITCODE_WORD_GAS = 2
 # Where on the stack a call's value and its input are, by opcode.
 _VALUE_AT = {"CALL": 2, "CALLCODE": 2, "CREATE": 0, "CREATE2": 0}
 _INPUT_AT = {"CALL": 3, "CALLCODE": 3, "DELEGATECALL": 2, "STATICCALL": 2, "CREATE": 1, "CREATE2": 1}
@@ -40,9 +42,12 @@ class _Frame:
 
 @dataclass(slots=True)
 class _Asked:
-    """A calling opcode that runs; `told` once its frame has begun."""
+    """A calling opcode that runs, with gas and memory as it found them; `told` once its frame has begun."""
 
     frame: _Frame
+    gas: int
+    memory: int
+    stipend: int
     told: bool = False
 
 
@@ -91,7 +96,7 @@ class CallTracer(Tracer):
     def step(self, computation: BaseComputation, name: str) -> None:
         """Note a call before it pops its arguments."""
         if name in CALLS or name in CREATES:
-            self._asked.append(_Asked(self._frame_of(computation, name)))
+            self._asked.append(self._asked_of(computation, name))
         elif name == "SELFDESTRUCT":
             address = computation.msg.storage_address
             balance = computation.state.get_balance(address)
@@ -103,7 +108,7 @@ class CallTracer(Tracer):
         if name in CALLS or name in CREATES:
             asked = self._asked.pop()
             if error is None and not asked.told:
-                asked.frame.error = _refusal(computation, asked.frame)
+                _refuse(asked, computation)
                 self._open[-1].calls.append(asked.frame)
                 self.budget.take(_FRAME_BYTES + 2 * len(asked.frame.data))
         elif name == "SELFDESTRUCT" and error is not None:
@@ -140,6 +145,11 @@ class CallTracer(Tracer):
         gas = peek(computation, 0) if name in CALLS else 0
         return _Frame(name, computation.msg.storage_address, to, value, gas, data)
 
+    def _asked_of(self, computation: BaseComputation, name: str) -> _Asked:
+        frame = self._frame_of(computation, name)
+        stipend = stipend_of(computation, name)
+        return _Asked(frame, computation._gas_meter.gas_remaining, len(computation._memory), stipend)
+
     def _log(self, computation: BaseComputation) -> None:
         _, address, topics, data = computation._log_entries[-1]
         self.budget.take(_FRAME_BYTES + 2 * len(data))
@@ -154,13 +164,35 @@ class CallTracer(Tracer):
         self._said.append(log)
 
 
-def _refusal(computation: BaseComputation, frame: _Frame) -> str:
+def _refuse(asked: _Asked, computation: BaseComputation) -> None:
+    """Say why a call got no frame, and what gas it would have had."""
+    frame = asked.frame
+    left = computation._gas_meter.gas_remaining
     if computation.msg.depth + 1 > _DEPTH_LIMIT:
-        return "max call depth exceeded"
-    balance = computation.state.get_balance(computation.msg.storage_address)
-    if frame.kind != "DELEGATECALL" and (frame.value or 0) > balance:
-        return "insufficient balance for transfer"
-    return "contract address collision"
+        frame.error = "max call depth exceeded"
+    elif (frame.value or 0) > computation.state.get_balance(computation.msg.storage_address):
+        frame.error = "insufficient balance for transfer"
+    else:
+        frame.error = "contract address collision"
+    if frame.kind in CREATES:
+        left = asked.gas - _creation_cost(asked, len(computation._memory))
+        frame.gas = left - left // 64
+        frame.gas_used = frame.gas if frame.error == "contract address collision" else 0
+        return
+    frame.gas = refused_gas(frame.gas, asked.stipend, left)
+
+
+def _creation_cost(asked: _Asked, memory: int) -> int:
+    words = (len(asked.frame.data) + 31) // 32
+    hashing = GAS_SHA3WORD * words if asked.frame.kind == "CREATE2" else 0
+    return (
+        GAS_CREATE + _INITCODE_WORD_GAS * words + hashing + _memory_cost(memory) - _memory_cost(asked.memory)
+    )
+
+
+def _memory_cost(size: int) -> int:
+    words = size // 32
+    return 3 * words + words * words // 512
 
 
 def _forget_logs(frame: _Frame) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, cast
 
 from eth.abc import ComputationAPI, MessageAPI, OpcodeAPI, StateAPI, TransactionContextAPI
+from eth.constants import GAS_CALLSTIPEND
 from eth.exceptions import Halt, VMError
 from eth.vm.computation import BaseComputation
 from eth.vm.logic.invalid import InvalidOpcode
@@ -90,7 +91,9 @@ class TracingComputation(NodeComputation):
         return computation
 
     def run_code(self) -> None:
-        """py-evm's own loop."""
+        """py-evm's own loop; where there is no code nothing runs, not even a STOP."""
+        if not self.msg.code:
+            return
         tracer, opcodes = self.tracer, self.opcodes
         budget = tracer.budget
         for opcode in self.code:
@@ -154,6 +157,17 @@ def peek(computation: BaseComputation, depth: int) -> int:
 def peek_address(computation: BaseComputation, depth: int) -> bytes:
     """The address in the stack's item `depth` below the top."""
     return (peek(computation, depth) & (2**160 - 1)).to_bytes(20, "big")
+
+
+def stipend_of(computation: BaseComputation, name: str) -> int:
+    """The gas that a call about to run is given on top, as it sends ether."""
+    return GAS_CALLSTIPEND if name in ("CALL", "CALLCODE") and peek(computation, 2) else 0
+
+
+def refused_gas(wanted: int, stipend: int, left: int) -> int:
+    """The gas of a call that was refused, stipend included; it has come back and is part of `left`."""
+    most = left - stipend
+    return min(wanted, most - most // 64) + stipend
 
 
 def _name(operation: OpcodeAPI, opcode: int) -> str:

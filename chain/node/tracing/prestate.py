@@ -14,7 +14,7 @@ from eth_typing import Address
 
 from chain.node.execution import Outcome
 from chain.node.fork import COINBASE, NodeState
-from chain.node.formats import checksum, hex_bytes, hex_int, hex_word
+from chain.node.formats import hex_bytes, hex_int, hex_word
 from chain.node.tracing.budget import Budget
 from chain.node.tracing.machine import CALLS, Tracer, peek, peek_address
 from chain.node.transactions import Transaction
@@ -42,6 +42,7 @@ class PrestateTracer(Tracer):
         super().__init__(budget)
         self._state, self._diff = state, diff
         self._before: dict[bytes, _Account] = {}
+        self._created: set[bytes] = set()
         for address in (transaction.sender, transaction.to, COINBASE):
             if address:
                 self._touch(address)
@@ -49,6 +50,7 @@ class PrestateTracer(Tracer):
     def enter(self, message: MessageAPI, parent: BaseComputation | None) -> None:  # noqa: ARG002
         """A creation touches its address; nonce, value and code come only after this is told."""
         if message.is_create:
+            self._created.add(message.storage_address)
             self._touch(message.storage_address)
 
     def step(self, computation: BaseComputation, name: str) -> None:
@@ -63,7 +65,7 @@ class PrestateTracer(Tracer):
     def result(self, outcome: Outcome) -> dict[str, Any]:  # noqa: ARG002
         """Accounts before; with `diff` what changed, before and after."""
         if not self._diff:
-            return {checksum(address): _shown(account) for address, account in self._before.items()}
+            return {hex_bytes(address): _shown(account) for address, account in self._before.items()}
         pre: dict[str, Any] = {}
         post: dict[str, Any] = {}
         for address, before in self._before.items():
@@ -72,8 +74,8 @@ class PrestateTracer(Tracer):
             changed = _changes(before, after)
             if not changed and before.storage == after.storage:
                 continue
-            name = checksum(address)
-            if before.there:
+            name = hex_bytes(address)
+            if before.there or address not in self._created:
                 kept = {slot: value for slot, value in before.storage.items() if value != after.storage[slot]}
                 pre[name] = _shown(_Account(before.balance, before.nonce, before.code, kept), zeros=False)
             if after.there:

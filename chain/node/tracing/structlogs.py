@@ -5,20 +5,31 @@ A step becomes JSON as soon as it has run: as Python objects a trace would take 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from eth.abc import ComputationAPI, MessageAPI
-from eth.exceptions import VMError
+from eth.exceptions import OutOfGas, VMError
 from eth.vm.computation import BaseComputation
 
 from chain.node.execution import Outcome, failure_text
 from chain.node.formats import hex_bytes, hex_word
 from chain.node.tracing.budget import Budget
-from chain.node.tracing.machine import CALLS, CREATES, Tracer, peek, program_counter, stack_of
+from chain.node.tracing.machine import (
+    CALLS,
+    CREATES,
+    Tracer,
+    peek,
+    program_counter,
+    refused_gas,
+    stack_of,
+    stipend_of,
+)
 
-_WORD = 32
+_NEEDED = re.compile(r"Out of gas: Needed (\d+) ")
+_WORD, _SLOT_BYTES = 32, 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,8 @@ class _Frame:
     entry: dict[str, Any] | None = None
     gas_before: int = 0
     gas_cost: int | None = None
+    slot: tuple[int, int] | None = None
+    asked: tuple[int, int] = (0, 0)
 
 
 class StructLogger(Tracer):
@@ -79,6 +92,8 @@ class StructLogger(Tracer):
             return
         frame.gas_before = computation._gas_meter.gas_remaining
         frame.gas_cost = None
+        if name in CALLS:
+            frame.asked = peek(computation, 0), stipend_of(computation, name)
         entry: dict[str, Any] = {
             "pc": program_counter(computation),
             "op": name,
@@ -94,7 +109,7 @@ class StructLogger(Tracer):
         if self._options.return_data:
             entry["returnData"] = hex_bytes(computation.return_data)
         if self._options.storage and name in ("SLOAD", "SSTORE"):
-            entry["storage"] = self._storage_of(computation, name)
+            frame.slot = self._slot_of(computation, name)
         frame.entry, frame.place = entry, len(self._steps)
         self._steps.append(b"")
 
@@ -105,8 +120,14 @@ class StructLogger(Tracer):
         if entry is None:
             return
         if frame.gas_cost is None or name not in CALLS | CREATES:
-            frame.gas_cost = frame.gas_before - computation._gas_meter.gas_remaining
+            left = computation._gas_meter.gas_remaining
+            frame.gas_cost = frame.gas_before - left + _lacking(error)
+            if name in CALLS and error is None:  # refused: the gas of the call has come back
+                frame.gas_cost += refused_gas(*frame.asked, left)
         entry["gasCost"] = max(0, frame.gas_cost)
+        if frame.slot is not None:
+            entry["storage"] = self._storage_of(computation, frame.slot, error)
+            frame.slot = None
         if error is not None:
             entry["error"] = failure_text(error)
         text = orjson.dumps(entry)
@@ -138,10 +159,22 @@ class StructLogger(Tracer):
             self._memory = data, text
         return text
 
-    def _storage_of(self, computation: BaseComputation, name: str) -> dict[str, str]:
-        address = computation.msg.storage_address
-        known = self._storage.setdefault(address, {})
-        slot = peek(computation, 0)
+    def _slot_of(self, computation: BaseComputation, name: str) -> tuple[int, int]:
+        address, slot = computation.msg.storage_address, peek(computation, 0)
         value = peek(computation, 1) if name == "SSTORE" else computation.state.get_storage(address, slot)
-        known[hex_word(slot)] = hex_word(value)
+        return slot, value
+
+    def _storage_of(
+        self, computation: BaseComputation, slot: tuple[int, int], error: VMError | None
+    ) -> dict[str, str]:
+        known = self._storage.setdefault(computation.msg.storage_address, {})
+        if error is None:
+            known[hex_word(slot[0])] = hex_word(slot[1])
+        self.budget.take(_SLOT_BYTES * len(known))
         return dict(known)
+
+
+def _lacking(error: VMError | None) -> int:
+    """What the opcode was to cost that it could not pay; py-evm says so in words only."""
+    found = _NEEDED.match(str(error)) if isinstance(error, OutOfGas) else None
+    return int(found[1]) if found else 0

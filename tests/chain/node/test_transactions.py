@@ -244,7 +244,7 @@ def test_an_unlocked_account_signs_what_it_is_told(rpc: LocalRpc) -> None:
         assert shown["gasPrice"] == fees.get("gasPrice", fees.get("maxPriorityFeePerGas", "0x0"))
         assert shown.get("accessList", slots) == slots
     both = {"from": ADDRESSES[0], "gasPrice": "0x0", "maxFeePerGas": "0x0"}
-    assert rpc.refusal("eth_sendTransaction", both)[0] == -32602
+    assert rpc.refusal("eth_sendTransaction", both)[0] == -32000
 
 
 def test_several_unlocked_transactions_in_one_batch_follow_each_other(rpc: LocalRpc) -> None:
