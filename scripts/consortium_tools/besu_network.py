@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from consortium_tools import besu_files
@@ -64,9 +65,29 @@ def version_of(binary: str) -> tuple[int, int] | None:
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 
+class BesuNetwork(Network):
+    """Besu validators below one folder."""
+
+    def __init__(self, folder: Path, binary: str, consortium: Consortium, nodes: Sequence[BesuNode]) -> None:
+        # A block that QBFT has committed is final.
+        super().__init__("besu-qbft", nodes, consortium.period_s, confirmations=0)
+        self.consortium = consortium
+        self._folder = folder
+        self._binary = binary
+
+    def newcomer(self, name: str) -> BesuNode:
+        """Prepare one more node on the same genesis: it knows the others, and is no authority yet."""
+        key, (p2p_port, rpc_port) = AuthorityKey.create(), free_ports(2)
+        authority = Authority(name, "127.0.0.1", p2p_port, key.public_hex)
+        joined = replace(self.consortium, authorities=(*self.consortium.authorities, authority))
+        texts = _files(joined, authority, self._folder / name, rpc_port)
+        texts["genesis.json"] = besu_files.files(self.consortium)["genesis.json"]
+        return _prepare(self._folder / name, authority, key, rpc_port, texts, self._binary)
+
+
 def besu_network(
     folder: Path, senders: Sequence[str], count: int = 4, period_s: int = 1, chain_id: int = 20_260
-) -> Network:
+) -> BesuNetwork:
     """Prepare a QBFT network below a folder; run it as a `with` block.
 
     Parameters
@@ -88,22 +109,32 @@ def besu_network(
     consortium = Consortium(chain_id, period_s, int(time.time()) - 60, authorities, tuple(senders))
     consortium.check()
     nodes = []
-    for place, (authority, key) in enumerate(zip(authorities, keys, strict=True)):
+    for authority, key, rpc_port in zip(authorities, keys, ports[1::2], strict=True):
         home = folder / authority.name
-        home.mkdir(parents=True)
-        key.save(home / "key")
-        rpc_port = ports[2 * place + 1]
-        places = besu_files.Places(
-            settings=str(home),
-            data=str(home / "data"),
-            permissions=str(home),
-            rpc_port=rpc_port,
-            p2p_interface="127.0.0.1",
-            metrics_port=None,
-        )
-        for name, text in besu_files.files(consortium, places).items():
-            if not name.startswith("authority-") or name == f"{authority.name}.toml":
-                (home / name).write_text(text, encoding="utf-8")
-        nodes.append(BesuNode(home, authority, rpc_port, binary))
-    # A block that QBFT has committed is final.
-    return Network("besu-qbft", nodes, period_s, confirmations=0)
+        texts = _files(consortium, authority, home, rpc_port)
+        nodes.append(_prepare(home, authority, key, rpc_port, texts, binary))
+    return BesuNetwork(folder, binary, consortium, nodes)
+
+
+def _files(consortium: Consortium, authority: Authority, home: Path, rpc_port: int) -> dict[str, str]:
+    places = besu_files.Places(
+        settings=str(home),
+        data=str(home / "data"),
+        permissions=str(home),
+        rpc_port=rpc_port,
+        p2p_interface="127.0.0.1",
+        metrics_port=None,
+    )
+    others = {f"{each.name}.toml" for each in consortium.authorities if each is not authority}
+    texts = besu_files.files(consortium, places)
+    return {name: text for name, text in texts.items() if name not in others}
+
+
+def _prepare(
+    home: Path, authority: Authority, key: AuthorityKey, rpc_port: int, texts: dict[str, str], binary: str
+) -> BesuNode:
+    home.mkdir(parents=True)
+    key.save(home / "key")
+    for name, text in texts.items():
+        (home / name).write_text(text, encoding="utf-8")
+    return BesuNode(home, authority, rpc_port, binary)

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from consortium_tools import genesis
 from consortium_tools.admission import Admission
-from consortium_tools.besu_network import besu_network
+from consortium_tools.besu_network import BesuNetwork, besu_network
 from consortium_tools.errors import EngineMissing
-from consortium_tools.network import Network
+from consortium_tools.network import AuthorityNode, Network
 
 from chain.deployment import Deployment, DeploymentMissing
 from chain.keys import Keyring
@@ -51,7 +51,7 @@ def keyring(data_dir: Path) -> Keyring:
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory, keyring: Keyring) -> Iterator[Network]:
+def network(tmp_path_factory: pytest.TempPathFactory, keyring: Keyring) -> Iterator[BesuNetwork]:
     """Four authorities; the deployer's and the operators' accounts may send, nobody else's."""
     senders = [keyring.signer(label).address for label in ("admin", *(label for _, label in HELD_BY_KEYS))]
     try:
@@ -134,6 +134,34 @@ def test_two_of_four_away_stop_the_chain_and_it_goes_on_when_they_are_back(netwo
         network.restart(place)
     network.wait_for(lambda node: node.height() > max(heights) + 1, "go on")
     network.wait_level()
+
+
+def test_a_fifth_authority_is_voted_in_and_out_again(network: BesuNetwork) -> None:
+    newcomer = network.newcomer("authority-5")
+    address, enode = newcomer.authority.address, newcomer.authority.enode
+    for node in network.nodes:
+        assert node.rpc("perm_addNodesToAllowlist", [enode]) == "Success"
+    newcomer.start()
+    try:
+        newcomer.wait_serving()
+        target = network.nodes[0].height()
+        network.wait_for(lambda node: node.height() >= target and newcomer.height() >= target, "be followed")
+        for number, wanted in ((5, True), (4, False)):
+            # Two of four say nothing yet; the third makes it more than half.
+            for node in network.nodes[:3]:
+                assert node.rpc("qbft_proposeValidatorVote", address, wanted) is True
+            network.wait_for(lambda node, number=number: len(validators(node)) == number, f"have {number}")
+            assert (address.lower() in validators(network.nodes[0])) is wanted
+            for node in network.nodes[:3]:
+                node.rpc("qbft_discardValidatorVote", address)
+    finally:
+        newcomer.stop()
+    network.wait_level()
+
+
+def validators(node: AuthorityNode) -> list[str]:
+    """Return who may seal the next block."""
+    return list(node.rpc("qbft_getValidatorsByBlockNumber", "latest"))
 
 
 def test_a_node_answers_on_this_machine_alone(network: Network) -> None:
