@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.contract_fuzz.stage import first_acts, make_stage
+from tests.support.contract_fuzz.evm import Evm
+from tests.support.contract_fuzz.stage import BEGIN, first_acts, make_stage
 from tests.support.contract_fuzz.trial import Trial
 
 LEAST = -(2**127)
@@ -15,7 +16,7 @@ LEAST = -(2**127)
 
 @pytest.mark.parametrize("leg", [2, 3], ids=["tonnes", "fen"])
 def test_a_delta_without_an_opposite_is_refused(leg: int) -> None:
-    trial = Trial(make_stage())
+    trial = Trial(make_stage(Evm(BEGIN)))
     for act in first_acts(trial.stage):
         trial.perform(act)
     seller, buyer = trial.stage.people["firm"], trial.stage.people["rival"]
@@ -29,7 +30,7 @@ def test_a_delta_without_an_opposite_is_refused(leg: int) -> None:
 
 
 def test_tonnes_of_cash_are_refused() -> None:
-    trial = Trial(make_stage())
+    trial = Trial(make_stage(Evm(BEGIN)))
     for act in first_acts(trial.stage):
         trial.perform(act)
     seller, buyer = trial.stage.people["firm"], trial.stage.people["rival"]

@@ -6,14 +6,15 @@ It takes a receiver with the exchange's right; the rule is that nothing leaves t
 from __future__ import annotations
 
 from tests.support.contract_fuzz.act import Act
-from tests.support.contract_fuzz.stage import first_acts, make_stage
+from tests.support.contract_fuzz.evm import Evm
+from tests.support.contract_fuzz.stage import BEGIN, first_acts, make_stage
 from tests.support.contract_fuzz.trial import Trial
 
 UNIT = 1 << 80 | 2026 << 64
 
 
 def test_a_release_ends_where_an_epoch_opens() -> None:
-    trial = Trial(make_stage())
+    trial = Trial(make_stage(Evm(BEGIN)))
     stage = trial.stage
     people = stage.people
 

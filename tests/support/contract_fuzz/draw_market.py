@@ -22,6 +22,8 @@ def mint(scene: Scene) -> Act:
     rows = [(scene.any_address(), scene.number(1_000_000)) for _ in range(scene.rng.randint(1, 3))]
     if scene.chance(0.05):
         rows.append((scene.anyone(), scene.pick((2**63 - 1, 2**64, UINT256_MAX))))
+    if scene.chance(0.01):  # to the last fen that there can be, or one more
+        rows = [(scene.anyone(), 2**63 - cash.total[0] - scene.pick((0, 0, 0, 1)))]
     return scene.act(scene.caller_of(cash, "mint"), cash, "mint", rows, scene.request_id())
 
 
@@ -230,7 +232,8 @@ def publish_epoch(scene: Scene) -> Act:
     if throw < 0.1:
         epoch += scene.pick((-1, 1))
     people = [(scene.anyone(), scene.rng.randint(0, 5_000)) for _ in range(scene.rng.randint(1, 6))]
-    root, total_g = _rows(epoch, people)[-1][0]
+    lift = 8 if scene.chance(0.1) else 0  # a tree whose leaves say that they are elsewhere
+    root, total_g = _rows(epoch, people, lift)[-1][0]
     if 0.1 < throw < 0.13:
         total_g = scene.pick((2**128, 2**128 - 1, total_g + 1))
     args: tuple[Any, ...] = (epoch, root, total_g, len(people), keccak(text="batches"))
@@ -238,7 +241,7 @@ def publish_epoch(scene: Scene) -> Act:
         epoch = points.last[0]
         args = (epoch, *points.epochs[epoch])
     elif epoch == points.last[0] + 1:
-        scene.trees[epoch] = people
+        scene.trees[epoch] = (people, lift)
     return scene.act(scene.caller_of(points, "publishEpoch"), points, "publishEpoch", *args)
 
 
@@ -250,11 +253,12 @@ def claim(scene: Scene) -> Act:
         if published and scene.chance(0.95)
         else scene.pick((0, points.last[0] + 1))
     )
-    people = scene.trees.get(epoch, [(scene.anyone(), 1)])
+    people, lift = scene.trees.get(epoch, ([(scene.anyone(), 1)], 0))
     index = scene.rng.randrange(len(people))
-    rows = _rows(epoch, people)
+    rows = _rows(epoch, people, lift)
     proof = [row[(index >> height) ^ 1] for height, row in enumerate(rows[:-1])]
     person, quantity_g = people[index]
+    index += lift
     throw = scene.rng.random()
     if throw < 0.04:
         quantity_g += 1
@@ -269,9 +273,9 @@ def claim(scene: Scene) -> Act:
     return scene.act(person, points, "claim", epoch, index, quantity_g, proof)
 
 
-def _rows(epoch: int, people: list[tuple[Address, int]]) -> list[list[Node]]:
+def _rows(epoch: int, people: list[tuple[Address, int]], lift: int) -> list[list[Node]]:
     """The tree, from the leaves, padded to a power of two, to the root."""
-    row: list[Node] = [(leaf(epoch, index, *one), one[1]) for index, one in enumerate(people)]
+    row: list[Node] = [(leaf(epoch, index + lift, *one), one[1]) for index, one in enumerate(people)]
     while len(row) & len(row) - 1:
         row.append((bytes(32), 0))
     rows = [row]

@@ -149,6 +149,9 @@ def allocate(scene: Scene) -> Act:
         scene.any_address(),
     )
     rows = [(scene.pick(firms), scene.number(most_t)) for _ in range(scene.rng.randint(1, 3))]
+    if scene.chance(0.03):  # to the last tonne that can be issued, or one more
+        issued_t = scene.stage.ledger.supplies[units.allowance(period)].issued_t
+        rows = [(scene.stage.people["firm"], 2**63 - issued_t - scene.pick((0, 0, 0, 0, 1)))]
     caller = scene.caller_of(compliance, "allocate")
     return scene.act(caller, compliance, "allocate", period, rows, scene.request_id())
 
@@ -296,7 +299,7 @@ def accept_reductions(scene: Scene) -> Act:
     project = scene.pick(projects) if projects and scene.chance(0.9) else scene.pick((0, 1, 8))
     baseline_t = scene.pick((0, 1, 500, 1_000, 20_000, 2**63 - 1, UINT256_MAX))
     project_t = scene.number(min(baseline_t, 400))
-    leakage_t = scene.pick((0, 0, 50, UINT256_MAX))
+    leakage_t = scene.pick((0, 0, 50, max(0, baseline_t - project_t), UINT256_MAX))
     verifier, signer = _verifier(scene)
     vintage = scene.pick((2025, 2026, 2026, 2027, 0 if scene.chance(0.2) else 2026))
     batch = scene.rng.randint(0 if scene.chance(0.1) else 1, 12)

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pyrevm
 
+from tests.support.contract_fuzz.answer import Answer, Halted, Log
 from tests.support.contract_model.machine import Address
 
 GAS = 100_000_000
-CHAIN_ID = 1
 _NOBODY = "0x" + "00" * 20
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
-
-
-class Halted(AssertionError):
-    """The machine stopped otherwise than by an answer or a refusal: out of gas, a wrong opcode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call gave: data of the result or of the refusal, and the logs as (address, topics, data)."""
-
-    done: bool
-    data: bytes
-    logs: tuple[tuple[Address, tuple[bytes, ...], bytes], ...] = ()
 
 
 class Evm:
@@ -69,7 +55,7 @@ class Evm:
         except RuntimeError as error:
             return Answer(done=False, data=_revert_data(error))
 
-    def _log(self, log: Any) -> tuple[Address, tuple[bytes, ...], bytes]:
+    def _log(self, log: Any) -> Log:
         address = self._lower.get(log.address)
         if address is None:
             address = self._lower[log.address] = log.address.lower()

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from tests.support.contract_fuzz.act import Act
 from tests.support.contract_fuzz.coverage import Coverage
 from tests.support.contract_fuzz.draw import Dice
+from tests.support.contract_fuzz.evm import Evm
 from tests.support.contract_fuzz.scene import Scene
 from tests.support.contract_fuzz.shrink import shrunk
-from tests.support.contract_fuzz.stage import first_acts, make_stage
+from tests.support.contract_fuzz.stage import BEGIN, first_acts, make_stage
 from tests.support.contract_fuzz.trial import Mismatch, Trial
 
 EPISODE_CALLS = 2_500
@@ -92,7 +93,7 @@ def run(
 
 def begin(coverage: Coverage, change: Callable[[Trial], None]) -> Trial:
     """A fresh stage, and who listens."""
-    stage = make_stage()
+    stage = make_stage(Evm(BEGIN))
     stage.model.heard = coverage.listener(stage.names)
     trial = Trial(stage)
     change(trial)

@@ -36,7 +36,7 @@ class Scene:
         self.ids: list[bytes] = [ZERO]
         self.waiting: list[Act] = []  # scheduled, not yet made
         self.settled: dict[int, tuple[Any, ...]] = {}  # chunks of the open epoch, as they were applied
-        self.trees: dict[int, list[tuple[Address, int]]] = {}  # who earned what, by epoch
+        self.trees: dict[int, tuple[list[tuple[Address, int]], int]] = {}  # who earned what, by epoch
         self.sharp = 0  # how many of the next acts are for this very second
         self._made = 0
 

@@ -11,7 +11,7 @@ from eth_utils import keccak
 
 from chain.roles import HELD_BY_CONTRACTS, HELD_BY_KEYS, RESTRICTED, Role
 from tests.support.contract_fuzz.act import Act
-from tests.support.contract_fuzz.evm import CHAIN_ID, Evm
+from tests.support.contract_fuzz.answer import Machine
 from tests.support.contract_model import ledger as kinds
 from tests.support.contract_model.access_manager import AccessManager
 from tests.support.contract_model.cash import SettlementCash
@@ -41,14 +41,14 @@ OPENED = {
 }  # fmt: skip
 
 _KEYS = {label: keys.PrivateKey(keccak(text=f"fuzz {label}")) for label in (*OFFICES, *OTHERS)}
-_ADDRESSES = {label: key.public_key.to_address() for label, key in _KEYS.items()}
+ADDRESSES = {label: key.public_key.to_address() for label, key in _KEYS.items()}
 
 
 @dataclass
 class Stage:
     """The real contracts and the modelled ones, at the same addresses."""
 
-    evm: Evm
+    machine: Machine
     model: Model
     parts: dict[str, Address]  # the contracts
     people: dict[str, Address]  # with the wallet
@@ -78,19 +78,28 @@ class Stage:
         return made[:64] + bytes([made[64] + 27])
 
 
-def make_stage() -> Stage:
-    """Deploy everything, twice."""
-    evm = Evm(BEGIN)
-    people = dict(_ADDRESSES)
+def make_stage(
+    machine: Machine, people: dict[str, Address] | None = None, begin: int = BEGIN, chain_id: int = 1
+) -> Stage:
+    """Deploy everything, on the machine and in the model.
+
+    Parameters
+    ----------
+    people :
+        Who is who; by default everybody of OFFICES and OTHERS, with keys of their own.
+    begin :
+        The time of the first act, Unix seconds.
+    """
+    people = dict(ADDRESSES if people is None else people)
     for address in people.values():
-        evm.enrich(address)
+        machine.enrich(address)
     admin = people["admin"]
-    model = Model(BEGIN, CHAIN_ID)
+    model = Model(begin, chain_id)
     parts: dict[str, Address] = {}
 
     def deploy(name: str, *args: Address) -> Address:
         code = interface(name).bytecode + encode(["address"] * len(args), args)
-        parts[name] = evm.deploy(admin, code)
+        parts[name] = machine.deploy(admin, code)
         return parts[name]
 
     authority = deploy("AccessManager", admin)
@@ -104,10 +113,10 @@ def make_stage() -> Stage:
     cleared = deploy("Clearing", authority, at, cash.address)
     clearing = Clearing(model, cleared, authority, ledger, cash)
     points = MicroCarat(model, deploy("MicroCarat", authority), authority)
-    people["wallet"] = evm.deploy(admin, interface("Puppet").bytecode)
+    people["wallet"] = machine.deploy(admin, interface("Puppet").bytecode)
     Puppet(model, people["wallet"])
     return Stage(
-        evm, model, parts, people, manager, ledger, compliance, verification, cash, clearing, points
+        machine, model, parts, people, manager, ledger, compliance, verification, cash, clearing, points
     )  # fmt: skip
 
 
@@ -128,13 +137,15 @@ def first_acts(stage: Stage) -> list[Act]:
     held += [(Role.REGULATOR, people["deputy"], DEPUTY_DELAY_S)]
     acts += [stage.act("admin", "AccessManager", "grantRole", int(role), *rest) for role, *rest in held]
     addresses = parts | people
-    openings = [(addresses[label], kind, keccak(text=label)) for label, kind in OPENED.items()]
+    openings = [
+        (addresses[label], kind, keccak(text=label)) for label, kind in OPENED.items() if label in addresses
+    ]
     acts.append(stage.act("registrar", "CarbonLedger", "openAccounts", openings))
     for label in ("verifier", "wallet"):
-        until = BEGIN + 400 * DAY_S
+        until = stage.model.now + 400 * DAY_S
         name = keccak(text=f"accredit {label}")
         acts.append(stage.act("regulator", "Verification", "accredit", people[label], until, name))
-    rules = (2026, BEGIN + 60 * DAY_S, 1_000_000, 50_000, 5, False)
+    rules = (2026, stage.model.now + 60 * DAY_S, 1_000_000, 50_000, 5, False)
     acts.append(stage.act("regulator", "Compliance", "publishPeriod", rules))
     return acts
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.contract_fuzz.act import Act
-from tests.support.contract_fuzz.evm import Answer, Halted
+from tests.support.contract_fuzz.answer import Answer, Halted
 from tests.support.contract_fuzz.stage import Stage
 from tests.support.contract_model.access_manager import AccessManager
 from tests.support.contract_model.interface import interface, shown_error
@@ -38,13 +38,13 @@ class Trial:
 
     def perform(self, act: Act) -> str:
         """Make the call in both worlds; returns "done" or the refusal's name. Raises Mismatch."""
-        model, evm = self.stage.model, self.stage.evm
+        model, machine = self.stage.model, self.stage.machine
         model.now = act.at
-        evm.at(act.at)
+        machine.at(act.at)
         model.begin()
         outcome, expected = self._predict(act)
         try:
-            answer = evm.call(act.caller, act.to, act.data, act.value)
+            answer = machine.call(act.caller, act.to, act.data, act.value)
         except Halted as halted:
             raise Mismatch(f"the machine halted: {halted}; the model says {outcome}") from None
         self._compare(outcome, expected, answer)
@@ -105,7 +105,7 @@ class Trial:
             expected = Answer(True, function.result(result))
         except Refused as refused:
             expected = Answer(False, refused.data)
-        answer = self.stage.evm.look(contract.address, data)
+        answer = self.stage.machine.look(contract.address, data)
         self.rows_compared += 1
         if (answer.done, answer.data) != (expected.done, expected.data):
             shown = f"{contract.name}.{name}{args} at {model.now}"
@@ -120,9 +120,10 @@ class Trial:
                 for key in table.rows:
                     name, *args = table.shown(key)
                     self._look(contract, name, tuple(args))
-        self._compare_books()
+        self.compare_books()
 
-    def _compare_books(self) -> None:
+    def compare_books(self) -> None:
+        """Compare what the events add up to with the model."""
         witness, stage = self.witness, self.stage
         books: list[tuple[str, Any, Callable[[Any], Any]]] = [
             ("held", witness.held, lambda key: stage.ledger.balances[key]),

@@ -38,8 +38,14 @@ class Function:
         """Its name for people: overloads are told apart by their number of arguments."""
         return f"{self.contract}.{self.name}/{len(self.inputs)}"
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Function:
+        return self  # never changes, and is compared by identity
+
     def calldata(self, args: tuple[Any, ...]) -> bytes:
         return self.selector + encode(self.inputs, args)
+
+    def read(self, data: bytes) -> tuple[Any, ...]:
+        return decode(self.outputs, data)
 
     def result(self, values: tuple[Any, ...]) -> bytes:
         return encode(self.outputs, values)
@@ -96,6 +102,9 @@ class Interface:
                 topic = keccak(text=f"{part['name']}({','.join(_types_of(part['inputs']))})")
                 inputs = tuple((_type_of(given), given["indexed"]) for given in part["inputs"])
                 self.events[part["name"]] = EventType(part["name"], inputs, topic)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Interface:
+        return self
 
     def _add(self, part: dict[str, Any]) -> None:
         inputs = _types_of(part["inputs"])
