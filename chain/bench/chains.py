@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ class Chain:
     url: str
     gas_price_wei: int
     process: subprocess.Popen[str]
+    _wires: list[Wire] = field(default_factory=list)
 
     def cpu_s(self) -> float:
         """Seconds of processor time, user and system, that the process has used so far."""
@@ -67,8 +68,14 @@ class Chain:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def wire(self) -> Wire:
-        """A new connection."""
-        return Wire(self.url)
+        """A new connection; it ends with the chain at the latest."""
+        self._wires.append(Wire(self.url))
+        return self._wires[-1]
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for wire in self._wires:
+            wire.close()
 
 
 def find_peers() -> tuple[dict[str, Program], dict[str, str]]:
@@ -120,9 +127,13 @@ def running_peer(program: Program) -> Iterator[Chain]:
 def _running(name: str, command: Sequence[str], gas_price_wei: int) -> Iterator[Chain]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None
+    chain: Chain | None = None
     try:
-        yield Chain(name, _address(name, process), gas_price_wei, process)
+        chain = Chain(name, _address(name, process), gas_price_wei, process)
+        yield chain
     finally:
+        if chain is not None:
+            chain.hang_up()
         process.terminate()
         try:
             process.wait(15)
