@@ -29,17 +29,22 @@ _SHORT_SECONDS = 0.001
 class Unexecutable(Exception):
     """A transaction takes too long, or makes py-evm itself fail. The block has to be built without it."""
 
-    def __init__(self, transaction: Transaction, refusal: RpcError) -> None:
+    def __init__(self, transaction: Transaction, refusal: RpcError, work_ms: int) -> None:
         super().__init__(f"transaction 0x{transaction.hash.hex()}: {refusal.message}")
         self.transaction = transaction
         self.refusal = refusal
+        self.work_ms = work_ms
 
 
 @dataclass(slots=True)
 class Built:
-    """A block, the transactions that could not be part of it, and whether some did not fit."""
+    """A block, the transactions that could not be part of it, and how many did not fit.
+
+    `work_ms` is what each transaction of the block took of the processor.
+    """
 
     block: Block
+    work_ms: list[int] = field(default_factory=list)
     refused: list[tuple[Transaction, RpcError]] = field(default_factory=list)
     left: int = 0
 
@@ -67,6 +72,7 @@ def build(
     included: list[Transaction] = []
     receipts: list[Receipt] = []
     refused: list[tuple[Transaction, RpcError]] = []
+    work_ms: list[int] = []
     skipped: set[bytes] = set()
     gas, left = 0, 0
     began = turn = time.monotonic()
@@ -82,6 +88,7 @@ def build(
         if transaction.sender in skipped:
             continue
         state.deadline = now + TRANSACTION_SECONDS
+        worked = time.thread_time_ns()
         try:
             outcome = run(state, transaction)
         except RpcError as error:
@@ -90,14 +97,15 @@ def build(
             continue
         except ExecutionTimeout as error:
             message = f"execution takes longer than {TRANSACTION_SECONDS:.0f} s"
-            raise Unexecutable(transaction, LimitExceeded(message)) from error
+            raise Unexecutable(transaction, LimitExceeded(message), _ms_since(worked)) from error
         except Exception as error:
             refusal = InternalError(f"transaction cannot be executed: {type(error).__name__}")
-            raise Unexecutable(transaction, refusal) from error
+            raise Unexecutable(transaction, refusal, _ms_since(worked)) from error
         receipt = receipt_of(outcome, gas)
         gas = receipt.cumulative_gas_used
         included.append(transaction)
         receipts.append(receipt)
+        work_ms.append(_ms_since(worked))
     if time.monotonic() - turn > _SHORT_SECONDS:
         yield
     turn = time.monotonic()
@@ -117,4 +125,8 @@ def build(
     )
     if time.monotonic() - turn > _SHORT_SECONDS:
         yield
-    return Built(block, refused, left)
+    return Built(block, work_ms, refused, left)
+
+
+def _ms_since(thread_time_ns: int) -> int:
+    return (time.thread_time_ns() - thread_time_ns) // 1_000_000

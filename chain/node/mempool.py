@@ -200,6 +200,14 @@ class Mempool:
             self._next.clear()
             self._turns.clear()
 
+    def drop(self, transaction: Transaction, reason: RpcError) -> None:
+        """Let go of a transaction; what follows it in nonce waits behind the gap."""
+        ready = self.is_ready(transaction)
+        (self._forget_ready if ready else self._forget_queued)(transaction)
+        self._on_drop(transaction, reason)
+        if ready:
+            self._demote(transaction.sender)
+
     def clear(self) -> None:
         """Forget everything: the head has gone back."""
         for held in (self._ready, self._arrivals, self._next, self._queued, self._by_hash, self._turns):

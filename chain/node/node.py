@@ -176,9 +176,9 @@ class Node:
                     f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
                 )
 
-    def _dropped(self, transaction: Transaction, reason: RpcError) -> None:
+    def _dropped(self, transaction: Transaction, reason: RpcError, work_ms: int = 0) -> None:
         """The pool let go of a transaction that it had taken."""
-        self.quota.release(transaction, transaction.intrinsic_gas)
+        self.quota.release(transaction, transaction.intrinsic_gas, work_ms)
         self._refuse(transaction, reason)
 
     def mine_ready(self) -> None:
@@ -208,7 +208,7 @@ class Node:
                     return (yield from self._mine_block())
                 except Unexecutable as problem:
                     _log.exception("left out of the block")
-                    self._dropped(problem.transaction, problem.refusal)
+                    self._dropped(problem.transaction, problem.refusal, problem.work_ms)
                     self.pool.settle([], [problem.transaction])
         finally:
             self._building = None
@@ -220,6 +220,7 @@ class Node:
         self._world = world = self._world or self._world_of(self.head)
         state = NodeState(world, self._context(number, timestamp))
         under = extra_data(self.history.rules_at(number))
+        self._drop_overdrawn()
         waiting = self.pool.take_ready(by_turns=self._left_some)
         try:
             built = yield from build(state, self.head, timestamp, waiting, under)
@@ -233,14 +234,24 @@ class Node:
         if world.kept > MAX_KEPT:
             self._drop_world()
         self._left_some = built.left > 0
-        for transaction, receipt in zip(built.block.transactions, built.block.receipts, strict=True):
-            self.quota.release(transaction, receipt.gas_used)
+        done = zip(built.block.transactions, built.block.receipts, built.work_ms, strict=True)
+        for transaction, receipt, work_ms in done:
+            self.quota.release(transaction, receipt.gas_used, work_ms)
         for transaction, error in built.refused:
             self._dropped(transaction, error)
         self.pool.settle(list(built.block.transactions), [transaction for transaction, _ in built.refused])
         for hear in self.on_block:
             hear(built.block)
         return built.block
+
+    def _drop_overdrawn(self) -> None:
+        """Refuse what senders wait for whose earlier transactions have taken more time than they may take."""
+        if not self.quota.in_debt:
+            return
+        for transaction in self.pool:
+            refusal = self.quota.overdrawn(transaction)
+            if refusal is not None:
+                self.pool.drop(transaction, refusal)
 
     def _refuse(self, transaction: Transaction, error: RpcError) -> None:
         self.refusals[transaction.hash] = error

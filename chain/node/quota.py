@@ -4,8 +4,13 @@ Each sender has a bucket that holds `burst_gas` and empties at `gas_per_second`.
 it by the transaction's gas limit; when the transaction is mined, what it did not use is given back. So a
 sender may do a lot at once, or a little for ever, and nobody pays.
 
+Gas says badly what some work takes of the processor (py-evm's pairing most of all). So what a transaction has
+taken counts as gas, GAS_A_MS for each millisecond, where that is more. A bucket may overflow by it; until it
+is down again its sender's waiting transactions are refused.
+
 Addresses cost nothing, so whoever has never had a transaction mined is a newcomer, and all newcomers share
-one bucket of ten senders' size. Operators are not rationed.
+one bucket of five senders' size; none may ask for more than a tenth of a burst at once. Operators are not
+rationed.
 
 This is what one node admits, not what makes a block valid: nothing of it is on chain, a restart forgets it.
 """
@@ -21,7 +26,9 @@ from chain.node.errors import RpcError
 from chain.node.formats import checksum
 from chain.node.transactions import Transaction
 
-NEWCOMERS: Final = 10
+NEWCOMERS: Final = 5
+NEWCOMER_PART: Final = 10
+GAS_A_MS: Final = 50_000  # an ordinary transfer of 60,000 gas takes about a millisecond
 _NEWCOMERS_KEY: Final = b"newcomers"
 _SWEPT_FROM: Final = 1_024
 
@@ -90,6 +97,7 @@ class Quota:
         self._now_ms = now_ms
         self._buckets: dict[bytes, tuple[int, int]] = {}  # gas in the bucket, at which millisecond
         self._reserved: dict[bytes, tuple[bytes, int]] = {}  # by transaction: whose bucket, gas
+        self._debtors: set[bytes] = set()
         self._sweep_at = _SWEPT_FROM
 
     def reserve(self, transaction: Transaction, *, newcomer: bool) -> None:
@@ -97,38 +105,65 @@ class Quota:
         sender = transaction.sender
         if self._rule is None or sender in self._operators:
             return
-        rule = self._rule.times(NEWCOMERS) if newcomer else self._rule
         key = _NEWCOMERS_KEY if newcomer else sender
+        rule = self._rule_of(key)
         used, gas = self.used_gas(key), transaction.gas
-        if used + gas > rule.burst_gas or gas > self._rule.burst_gas:
-            who = "new senders together" if newcomer and gas <= self._rule.burst_gas else checksum(sender)
-            limit = rule if gas <= self._rule.burst_gas else self._rule
-            raise SenderQuotaExceeded(who, used, gas, limit)
+        if newcomer and gas > (most := self._rule.burst_gas // NEWCOMER_PART):
+            part = QuotaRule(self._rule.gas_per_second, most)
+            raise SenderQuotaExceeded(f"new sender {checksum(sender)}", 0, gas, part)
+        if used + gas > rule.burst_gas:
+            raise SenderQuotaExceeded(_name(key), used, gas, rule)
         self._put(key, used + gas)
         self._reserved[transaction.hash] = (key, gas)
 
-    def release(self, transaction: Transaction, used_gas: int) -> None:
-        """Give back what a transaction did not use: it was mined, dropped or refused."""
+    def release(self, transaction: Transaction, used_gas: int, work_ms: int = 0) -> None:
+        """Charge what a transaction used, or took, instead of its limit: it was mined, dropped or refused."""
         reserved = self._reserved.pop(transaction.hash, None)
         if reserved is not None:
             key, gas = reserved
-            self._put(key, max(0, self.used_gas(key) - max(0, gas - used_gas)))
+            self._put(key, max(0, self.used_gas(key) - gas + max(used_gas, work_ms * GAS_A_MS)))
+
+    @property
+    def in_debt(self) -> bool:
+        """Whether any bucket overflows."""
+        self._debtors = {key for key in self._debtors if self._over(key)}
+        return bool(self._debtors)
+
+    def overdrawn(self, transaction: Transaction) -> SenderQuotaExceeded | None:
+        """Why a waiting transaction is not to run: the bucket that it was charged to overflows; else None."""
+        key, gas = self._reserved.get(transaction.hash, (b"", 0))
+        if key not in self._debtors or not self._over(key):
+            return None
+        return SenderQuotaExceeded(_name(key), self.used_gas(key) - gas, gas, self._rule_of(key))
+
+    def _over(self, key: bytes) -> bool:
+        return self._rule is not None and self.used_gas(key) > self._rule_of(key).burst_gas
+
+    def _rule_of(self, key: bytes) -> QuotaRule:
+        assert self._rule is not None
+        return self._rule.times(NEWCOMERS) if key == _NEWCOMERS_KEY else self._rule
 
     def used_gas(self, key: bytes) -> int:
         """What is in a sender's bucket now."""
         gas, at_ms = self._buckets.get(key, (0, 0))
         if not gas or self._rule is None:
             return 0
-        rate = self._rule.gas_per_second * (NEWCOMERS if key == _NEWCOMERS_KEY else 1)
-        return max(0, gas - (self._now_ms() - at_ms) * rate // 1_000)
+        return max(0, gas - (self._now_ms() - at_ms) * self._rule_of(key).gas_per_second // 1_000)
 
     def clear(self) -> None:
         """Forget everything."""
         self._buckets.clear()
         self._reserved.clear()
+        self._debtors.clear()
 
     def _put(self, key: bytes, gas: int) -> None:
         self._buckets[key] = (gas, self._now_ms())
+        if self._over(key):
+            self._debtors.add(key)
         if len(self._buckets) >= self._sweep_at:
             self._buckets = {each: held for each, held in self._buckets.items() if self.used_gas(each)}
             self._sweep_at = max(_SWEPT_FROM, 2 * len(self._buckets))
+
+
+def _name(key: bytes) -> str:
+    return "new senders together" if key == _NEWCOMERS_KEY else checksum(key)

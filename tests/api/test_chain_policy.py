@@ -38,7 +38,7 @@ def test_a_flood_of_one_sender_is_refused_and_an_operator_s_work_goes_on(stack: 
     flooder, operator = stack.keyring.signer("firm:flood"), stack.keyring.signer("bank")
     to = flooder.address
     # Behind a gap nothing is mined, so nothing is given back: the quota fills up.
-    raws = [signed(stack, flooder, nonce, to=to, gas=100_000_000) for nonce in range(1, 60)]
+    raws = [signed(stack, flooder, nonce, to=to, gas=29_000_000) for nonce in range(1, 80)]
     answers = rpc.batch([("eth_sendRawTransaction", [raw]) for raw in raws])
     refused = [answer for answer in answers if isinstance(answer, RpcError)]
     assert 0 < len(refused) < len(raws)

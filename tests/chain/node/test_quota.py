@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.node import builder
 from chain.node.node import DEFAULT_CHAIN_ID
-from chain.node.quota import NEWCOMERS, Quota, QuotaRule, SenderQuotaExceeded
+from chain.node.quota import GAS_A_MS, NEWCOMER_PART, NEWCOMERS, Quota, QuotaRule, SenderQuotaExceeded
 from chain.node.transactions import Transaction, decode
 from tests.chain.node.local import LocalRpc
 from tests.chain.node.programs import ADDRESSES, COUNTER, hexed, signed
 
+LARGE = QuotaRule(gas_per_second=1_000, burst_gas=1_000_000)
 RULE = QuotaRule(gas_per_second=1_000, burst_gas=100_000)
 
 
@@ -63,17 +65,42 @@ def test_the_refusal_says_when_to_try_again_and_then_it_is_taken() -> None:
 
 def test_more_than_the_burst_is_never_taken() -> None:
     with pytest.raises(SenderQuotaExceeded, match="never") as refusal:
-        Quota(RULE, now_ms=Moment()).reserve(transaction(100_001), newcomer=True)
+        Quota(RULE, now_ms=Moment()).reserve(transaction(100_001), newcomer=False)
     assert refusal.value.retry_after_ms is None
 
 
 def test_all_newcomers_share_one_bucket() -> None:
-    quota = Quota(RULE, now_ms=Moment())
-    for nonce in range(NEWCOMERS):
-        quota.reserve(transaction(100_000, key=nonce % 3, nonce=nonce), newcomer=True)
+    quota = Quota(LARGE, now_ms=Moment())
+    part = LARGE.burst_gas // NEWCOMER_PART
+    for nonce in range(NEWCOMERS * NEWCOMER_PART):
+        quota.reserve(transaction(part, key=nonce % 3, nonce=nonce), newcomer=True)
     with pytest.raises(SenderQuotaExceeded, match="new senders together"):
-        quota.reserve(transaction(100_000, key=3), newcomer=True)
-    quota.reserve(transaction(100_000, key=3), newcomer=False)
+        quota.reserve(transaction(part, key=3), newcomer=True)
+    quota.reserve(transaction(part, key=3), newcomer=False)
+
+
+def test_a_newcomer_asks_for_no_more_than_a_part_at_once() -> None:
+    quota = Quota(LARGE, now_ms=Moment())
+    with pytest.raises(SenderQuotaExceeded, match=r"new sender 0x.*never"):
+        quota.reserve(transaction(LARGE.burst_gas // NEWCOMER_PART + 1), newcomer=True)
+
+
+def test_time_counts_as_gas_and_who_took_too_much_waits_until_it_is_down() -> None:
+    now = Moment()
+    quota = Quota(LARGE, now_ms=now)
+    first, second = transaction(500_000), transaction(400_000, nonce=1)
+    quota.reserve(first, newcomer=False)
+    quota.reserve(second, newcomer=False)
+    assert not quota.in_debt
+    quota.release(first, 21_000, work_ms=30)
+    assert quota.used_gas(first.sender) == 30 * GAS_A_MS + 400_000
+    assert quota.in_debt
+    refusal = quota.overdrawn(second)
+    assert refusal is not None
+    assert (refusal.used_gas, refusal.retry_after_ms) == (1_500_000, 900_000)
+    now.ms += 900_000
+    assert quota.overdrawn(second) is None
+    assert not quota.in_debt
 
 
 def test_operators_are_not_rationed() -> None:
@@ -132,9 +159,9 @@ def test_a_flood_is_refused_before_the_pool_with_its_numbers(tmp_path: Path) -> 
 
 
 def test_sending_the_same_again_costs_nothing(tmp_path: Path) -> None:
-    rpc = LocalRpc(tmp_path, quota=QuotaRule(1, 300_000), test_methods=False)
+    rpc = LocalRpc(tmp_path, quota=QuotaRule(1, 2_000_000), test_methods=False)
     waiting = signed(0, 1, ADDRESSES[1], gas=100_000)
-    for _ in range(10):
+    for _ in range(110):
         assert isinstance(sent(rpc, waiting)[0], str)
     rpc.close()
 
@@ -153,3 +180,22 @@ def test_without_a_rule_nobody_is_rationed(rpc: LocalRpc) -> None:
     counter = rpc.deploy(COUNTER)
     answers = sent(rpc, *[signed(1, nonce, counter, gas=100_000_000) for nonce in range(20)])
     assert all(isinstance(each, str) for each in answers)
+
+
+def test_who_holds_up_the_node_is_refused_the_rest_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc = LocalRpc(tmp_path, quota=QuotaRule(1, 3_000_000), test_methods=False)
+    for key in (0, 1):
+        rpc.send(signed(key, 0, ADDRESSES[2], gas=30_000))  # no newcomers any more
+    monkeypatch.setattr(builder, "BLOCK_SECONDS", -1.0)  # one transaction a block
+    monkeypatch.setattr(builder, "_ms_since", lambda _: 100)  # each takes 5,000,000 gas worth of time
+    flood = [signed(0, nonce, ADDRESSES[2], gas=700_000) for nonce in range(1, 5)]
+    *answers, quiet = sent(rpc, *flood, signed(1, 1, ADDRESSES[2], gas=30_000))
+    assert rpc.call("eth_getTransactionReceipt", answers[0])["status"] == "0x1"
+    assert [answer["code"] for answer in answers[1:]] == [-32005] * 3
+    assert all(answer["message"].startswith("sender quota exceeded") for answer in answers[1:])
+    assert rpc.call("eth_getTransactionReceipt", quiet)["status"] == "0x1"
+    assert rpc.refusal("eth_sendRawTransaction", hexed(flood[1]))[0] == -32005
+    assert rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
+    rpc.close()
