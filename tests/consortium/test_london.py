@@ -13,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyrevm import EVM
 
+from chain.abi import BUSINESS_CONTRACTS
+from chain.forks import Fork, bytecode
+from tests.support.contract_fuzz.run import run
+from tests.support.contract_model.interface import interface
+
 ROOT = Path(__file__).parents[2]
 CALLER = "0x" + "11" * 20
 # Takes three words (to, from, length) and a piece of memory, copies within it, and returns it.
@@ -86,6 +91,14 @@ def test_the_loop_leaves_the_memory_that_mcopy_leaves(
     call = b"".join(each.to_bytes(32, "big") for each in (to, source, length)) + memory
     assert copies("london", call) == bytes(expected)
     assert copies("cancun", call) == bytes(expected)
+
+
+def test_random_calls_end_as_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*BUSINESS_CONTRACTS, "AccessManager"):
+        monkeypatch.setattr(interface(name), "bytecode", bytecode(name, Fork.LONDON))
+    result = run(5_000, seed=13)
+    assert result.failure is None, result.failure.shown()
+    assert result.calls == 5_000
 
 
 def test_an_mcopy_with_other_arguments_is_not_guessed_at() -> None:
