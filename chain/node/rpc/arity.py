@@ -13,7 +13,7 @@ _NONE = (
     "web3_clientVersion evm_snapshot"
 )
 _ONE = (
-    "eth_fillTransaction eth_getBlockReceipts eth_getBlockTransactionCountByHash "
+    "eth_fillTransaction eth_getRawTransactionByHash eth_getBlockReceipts eth_getBlockTransactionCountByHash "
     "eth_getBlockTransactionCountByNumber eth_getFilterChanges eth_getFilterLogs eth_getLogs "
     "eth_getTransactionByHash eth_getTransactionReceipt eth_getUncleCountByBlockHash "
     "eth_getUncleCountByBlockNumber eth_newFilter eth_newPendingTransactionFilter eth_sendRawTransaction "
@@ -22,6 +22,7 @@ _ONE = (
     "carat_getSeal"
 )
 _TWO = (
+    "eth_getRawTransactionByBlockNumberAndIndex eth_getRawTransactionByBlockHashAndIndex "
     "eth_createAccessList eth_getBalance eth_getBlockByHash eth_getBlockByNumber eth_getCode "
     "eth_getStorageValues eth_getTransactionByBlockHashAndIndex eth_getTransactionByBlockNumberAndIndex "
     "eth_getTransactionCount eth_sign eth_simulateV1 eth_subscribe debug_traceBlockByHash "

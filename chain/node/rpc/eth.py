@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chain.node.blocks import Block
-from chain.node.formats import hex_int, param, read_bool, read_hash, read_int
+from chain.node.formats import hex_bytes, hex_int, param, read_bool, read_hash, read_int
 from chain.node.logs import get_logs
 from chain.node.node import Node
 from chain.node.rpc import calling, facts, state
@@ -62,6 +62,27 @@ def get_transaction_by_block_hash_and_index(node: Node, params: list[Any]) -> An
     return _transaction(block, read_int(param(params, 1), "index"))
 
 
+def get_raw_transaction_by_hash(node: Node, params: list[Any]) -> str | None:
+    """A transaction as it was signed, mined or waiting; null if there is none. Clients ask for it."""
+    transaction_hash = read_hash(param(params, 0))
+    place = node.history.find(transaction_hash)
+    if place is not None:
+        return _raw(node.history.at(place.block), place.index)
+    waiting = node.pool.get(transaction_hash)
+    return None if waiting is None else hex_bytes(waiting.raw)
+
+
+def get_raw_transaction_by_block_number_and_index(node: Node, params: list[Any]) -> str | None:
+    """A block's transaction at an index, as it was signed."""
+    return _raw(find_block(node, param(params, 0)), read_int(param(params, 1), "index"))
+
+
+def get_raw_transaction_by_block_hash_and_index(node: Node, params: list[Any]) -> str | None:
+    """A block's transaction at an index, as it was signed."""
+    block = node.history.by_hash(read_hash(param(params, 0)))
+    return _raw(block, read_int(param(params, 1), "index"))
+
+
 def get_transaction_receipt(node: Node, params: list[Any]) -> Any:
     """What became of a transaction; null while it waits."""
     place = node.history.find(read_hash(param(params, 0)))
@@ -101,6 +122,12 @@ def _transaction(block: Block | None, index: int) -> Any:
     return transaction_json(block.transactions[index], block, index)
 
 
+def _raw(block: Block | None, index: int) -> str | None:
+    if block is None or index >= len(block.transactions):
+        return None
+    return hex_bytes(block.transactions[index].raw)
+
+
 METHODS: dict[str, Method] = {
     **facts.METHODS,
     **state.METHODS,
@@ -114,6 +141,9 @@ METHODS: dict[str, Method] = {
     "eth_getTransactionByHash": get_transaction_by_hash,
     "eth_getTransactionByBlockNumberAndIndex": get_transaction_by_block_number_and_index,
     "eth_getTransactionByBlockHashAndIndex": get_transaction_by_block_hash_and_index,
+    "eth_getRawTransactionByHash": get_raw_transaction_by_hash,
+    "eth_getRawTransactionByBlockNumberAndIndex": get_raw_transaction_by_block_number_and_index,
+    "eth_getRawTransactionByBlockHashAndIndex": get_raw_transaction_by_block_hash_and_index,
     "eth_getTransactionReceipt": get_transaction_receipt,
     "eth_getLogs": logs,
     "eth_getUncleCountByBlockNumber": uncle_count_by_number,

@@ -164,16 +164,8 @@ def _transactions(scene: Scene) -> dict[str, tuple[Good, Bad]]:
     indices: Good = [hex(index) for index in range(len(mined))]
     bad_index: Bad = [(["latest", index], BAD) for index in ("first", "0x", None, [], -1)]
     bad_hash_index: Bad = [([scene.block_hash, index], BAD) for index in ("first", "0x", None, [], -1)]
-    return {
-        "eth_getTransactionByHash": (
-            [*([each] for each in scene.sent.values()), ([NO_HASH], None)],
-            by_hash,
-        ),
-        "eth_getTransactionReceipt": (
-            [*([scene.sent[name]] for name in mined), ([scene.sent["waiting"]], None), ([NO_HASH], None)],
-            by_hash,
-        ),
-        "eth_getTransactionByBlockNumberAndIndex": (
+    by_index: dict[str, tuple[Good, Bad]] = {
+        "ByBlockNumberAndIndex": (
             [
                 *([hex(scene.height), at] for at in indices),
                 (["latest", "0x0"], None),
@@ -181,13 +173,24 @@ def _transactions(scene: Scene) -> dict[str, tuple[Good, Bad]]:
             ],
             [*bad_index, ([], MISSING), (["newest", "0x0"], BAD)],
         ),
-        "eth_getTransactionByBlockHashAndIndex": (
+        "ByBlockHashAndIndex": (
             [
                 *([scene.block_hash, at] for at in indices),
                 ([scene.block_hash, "0x99"], None),
                 ([NO_HASH, "0x0"], None),
             ],
             [*bad_hash_index, ([], MISSING), (["latest", "0x0"], BAD)],
+        ),
+    }
+    one_by_hash: Good = [*([each] for each in scene.sent.values()), ([NO_HASH], None)]
+    return {
+        **{f"eth_getTransaction{how}": each for how, each in by_index.items()},
+        **{f"eth_getRawTransaction{how}": each for how, each in by_index.items()},
+        "eth_getTransactionByHash": (one_by_hash, by_hash),
+        "eth_getRawTransactionByHash": (one_by_hash, by_hash),
+        "eth_getTransactionReceipt": (
+            [*([scene.sent[name]] for name in mined), ([scene.sent["waiting"]], None), ([NO_HASH], None)],
+            by_hash,
         ),
     }
 

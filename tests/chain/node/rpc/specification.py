@@ -68,8 +68,12 @@ def ref(name: str) -> dict[str, str]:
 _TEXT = {"type": "string"}
 _BLOCK_COUNT = {"oneOf": [ref("notFound"), ref("uint")]}
 # Methods that are served and not in the specification, in its words.
+_RAW = {"oneOf": [ref("notFound"), ref("bytes")]}
 BEYOND: dict[str, Any] = {
     "debug_traceCall": METHODS["debug_traceTransaction"]["result"],
+    "eth_getRawTransactionByHash": _RAW,
+    "eth_getRawTransactionByBlockNumberAndIndex": _RAW,
+    "eth_getRawTransactionByBlockHashAndIndex": _RAW,
     "eth_getUncleCountByBlockHash": _BLOCK_COUNT,
     "eth_getUncleCountByBlockNumber": _BLOCK_COUNT,
     "net_listening": {"type": "boolean"},
