@@ -49,6 +49,8 @@ def _number(word: int | bytes) -> int:
 
 OPCODES: Final[dict[int, OpcodeAPI]] = {
     **CANCUN_OPCODES,
+    # Without py-evm's warning each time: that a contract destroys itself is no mistake of this node's.
+    opcode_values.SELFDESTRUCT: cast(Any, CANCUN_OPCODES[opcode_values.SELFDESTRUCT]).__wrapped__,
     opcode_values.CREATE: cast(OpcodeAPI, LimitedCreate(CANCUN_OPCODES[opcode_values.CREATE])),
     opcode_values.CREATE2: cast(OpcodeAPI, LimitedCreate(CANCUN_OPCODES[opcode_values.CREATE2])),
 }
