@@ -10,6 +10,9 @@ import pytest
 from tests.chain.clients.tools import tool
 from tests.chain.differential.peers import running_anvil, running_ours
 
+# A project of brownie's: its tests are brownie's to run.
+collect_ignore = ["brownie_project"]
+
 
 @pytest.fixture
 def node_url(tmp_path: Path) -> Iterator[str]:
