@@ -14,6 +14,9 @@ AMOUNT_MAX: Final = 2**127 - 1
 PPM: Final = 1_000_000
 """Parts per million: fees and bands are counted in them."""
 
+PARTS_MAX: Final = 1_000
+"""Most parts that an iceberg shows one after the other: so that no command makes trades without end."""
+
 INSTRUMENTS_MAX: Final = 2**16 - 1
 PARTICIPANTS_MAX: Final = 2**31 - 1
 
@@ -224,7 +227,7 @@ class Reject(IntEnum):
     AMEND_FILLED = 14
     """a: what is filled already, b: the quantity asked for."""
     DISPLAY_OUT_OF_RANGE = 15
-    """a: the display quantity, b: the order's."""
+    """Above the order, no whole lots, or below a thousandth. a: the display quantity, b: the order's."""
     PRICE_OUT_OF_RANGE = 16
     """a: the price, b: the most."""
     WRONG_TICK = 17

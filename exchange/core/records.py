@@ -123,7 +123,7 @@ class Report(NamedTuple):
     def unpack(cls, record: bytes | memoryview) -> Report:
         """Read 128 bytes."""
         *fields, a, b = REPORT.unpack(record)
-        return cls(*fields, int.from_bytes(a, "little"), int.from_bytes(b, "little"))
+        return cls._make([*fields, int.from_bytes(a, "little"), int.from_bytes(b, "little")])
 
     def __repr__(self) -> str:
         shown = [f"{ReportKind(self.kind).name}"]

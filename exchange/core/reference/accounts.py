@@ -44,11 +44,8 @@ def transfer(state: State, command: TransferRecord) -> None:
     key = command.participant, command.id
     known = state.transfers.get(key)
     if known is None:
-        done = (
-            _credit(state, command, asked)
-            if command.kind == CommandKind.CREDIT
-            else _debit(state, command, asked)
-        )
+        do = _credit if command.kind == CommandKind.CREDIT else _debit
+        done = do(state, command, asked)
         state.transfers[key] = done
     else:
         content = known.kind, known.flags, known.instrument, known.asked

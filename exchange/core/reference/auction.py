@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from exchange.core.codes import Phase, Reason, Reject, ReportKind, Status
 from exchange.core.records import Command
 from exchange.core.reference import matching
 from exchange.core.reference.orders import instrument_at
-from exchange.core.reference.state import Instrument, Rejected, State
+from exchange.core.reference.state import Instrument, Order, Rejected, State
 
 
 def uncross(state: State, command: Command) -> None:
@@ -23,13 +24,13 @@ def uncross(state: State, command: Command) -> None:
         ReportKind.UNCROSSED,
         instrument=instrument.number,
         price=price,
-        quantity=volume,
+        a=volume,
         number=state.trades - first,
     )
 
 
 def clearing_price(instrument: Instrument) -> int:
-    """Return the price of most volume, least imbalance, nearest to the reference, lowest; 0: nothing crosses."""
+    """Return the price of most volume, then least imbalance, then nearest, then lowest; 0: none crosses."""
     if not instrument.book.is_crossed():
         return 0
     bids = [(level.price, _total(level.orders.values())) for level in instrument.book.bids.from_best()]
@@ -46,14 +47,14 @@ def clearing_price(instrument: Instrument) -> int:
     return min(_candidates(within, instrument.tick, near), key=rank)
 
 
-def _total(orders: object) -> int:
-    return sum(order.left for order in orders)  # type: ignore[attr-defined]
+def _total(orders: Iterable[Order]) -> int:
+    return sum(order.left for order in orders)
 
 
 def _candidates(limits: list[int], tick: int, near: int) -> Iterator[int]:
     """Every limit, and between two of them, where nothing changes, the ticks that could be nearest."""
     yield limits[0]
-    for below, above in zip(limits, limits[1:], strict=False):
+    for below, above in pairwise(limits):
         low, high = below + tick, above - tick
         if low <= high:
             yield low

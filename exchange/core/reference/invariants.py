@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from exchange.core.codes import CASH, Phase, Status, TimeInForce
+from exchange.core.codes import CASH, CommandKind, Phase, Status, TimeInForce
 from exchange.core.reference import risk
 from exchange.core.reference.book import BookSide
 from exchange.core.reference.state import Instrument, State
@@ -23,7 +23,7 @@ def _check_conserved(state: State) -> None:
     """Of each asset: what came in, less what went out, is what all participants have."""
     moved: Counter[int] = Counter()
     for done in state.transfers.values():
-        moved[done.instrument] += done.moved if done.kind == 7 else -done.moved
+        moved[done.instrument] += done.moved if done.kind == CommandKind.CREDIT else -done.moved
     held: Counter[int] = Counter()
     for who in state.participants:
         assert who.available >= 0 <= who.reserved, f"cash below zero: {who}"
@@ -61,9 +61,8 @@ def _check_book(state: State, instrument: Instrument) -> None:
     """The book holds the open orders and is not crossed while it trades; no stop is overdue."""
     resting = _check_side(instrument.book.bids) + _check_side(instrument.book.asks)
     of_it = [order for order in state.open.values() if order.instrument == instrument.number]
-    assert sorted(resting) == sorted(order.id for order in of_it if order.status == Status.OPEN), (
-        "book and orders"
-    )
+    in_book = [order.id for order in of_it if order.status == Status.OPEN]
+    assert sorted(resting) == sorted(in_book), "the book does not hold exactly the open orders"
     assert list(instrument.parked) == [order.id for order in of_it if order.status == Status.PARKED], "stops"
     if instrument.phase == Phase.CONTINUOUS:
         assert not instrument.book.is_crossed(), f"instrument {instrument.number} is crossed"

@@ -11,10 +11,17 @@ from exchange.core.records import COMMAND, TRANSFER, Command, Transfer
 from exchange.core.reference.state import Rejected, Terms
 
 _WORDS: Final = struct.Struct("<8Q")
-_AT_US_WORD: Final = 6
 _U64: Final = 2**64 - 1
-_DIGEST_START: Final = 0x43415241542D3031
-_DIGEST_FACTOR: Final = 0x9E3779B97F4A7C15
+_DIGEST_FACTORS: Final = (
+    0x9E3779B97F4A7C15,
+    0xBF58476D1CE4E5B9,
+    0x94D049BB133111EB,
+    0xD6E8FEB86659FD93,
+    0xA0761D6478BD642F,
+    0xE7037ED1A0B428DB,
+    0x8EBC6AF09C88C6E3,
+)
+"""Odd, and without a simple ratio to each other, so that no two small changes make up for each other."""
 _ID, _FLAGS, _QUANTITY, _AT_US, _LAST_OF_ID = 16, 4, 32, 48, 28
 
 
@@ -146,11 +153,7 @@ def _malformed(offset: int, value: int) -> Rejected:
 
 
 def digest(record: bytes, terms: Terms) -> int:
-    """Return the digest of a NEW command's content: all but its time, with its terms."""
-    words = list(_WORDS.unpack(record))
-    words[_AT_US_WORD] = 0
-    result = _DIGEST_START
-    for word in (*words, terms.display, terms.stop, terms.expiry_us):
-        result = (result ^ word) * _DIGEST_FACTOR & _U64
-        result ^= result >> 29
-    return result
+    """Return the digest of a NEW command's content: all but its id and time, with its terms."""
+    words: tuple[int, ...] = _WORDS.unpack(record)
+    content = words[0], words[1], words[4], words[5], terms.display, terms.stop, terms.expiry_us
+    return sum(word * factor for word, factor in zip(content, _DIGEST_FACTORS, strict=True)) & _U64

@@ -72,7 +72,7 @@ def cancel_rest(state: State, order: Order, reason: Reason) -> None:
 
 
 def withdraw(state: State, order: Order, status: Status, reason: Reason) -> None:
-    """Take an open order out of its book, or from the stops that wait, and give back what it had set aside."""
+    """Take an open order out, of its book or from the stops that wait, and give back what it set aside."""
     instrument = state.instrument_of(order)
     if order.status == Status.PARKED:
         del instrument.parked[order.id]
@@ -101,20 +101,24 @@ def match(state: State, instrument: Instrument, taker: Order) -> Reason:
     side = instrument.book.opposite(taker.side)
     limit = limit_of(instrument, taker)
     pays_freely = taker.is_buy and not taker.is_priced
+    # Fixed at its entry: what its own trades bring in (fees that it collects) does not prolong it.
+    budget = state.participant_of(taker).available
+    ppm = state.fees[taker.fees].taker_ppm
     while taker.left:
         level = side.best()
         if level is None or not side.reaches(level.price, limit):
             return Reason.NONE if may_rest(taker) else Reason.UNFILLED
         maker = level.first()
         if maker.participant == taker.participant:
-            if not _prevent_self_trade(state, instrument, maker, taker):
+            if not _prevent_self_trade(state, maker, taker):
                 return Reason.SELF_TRADE
             continue
         quantity = min(taker.left, maker.shown)
         if pays_freely:
-            quantity = risk.affordable(state, taker, level.price, quantity, instrument.lot)
+            quantity = risk.affordable(budget, ppm, level.price, quantity, instrument.lot)
             if quantity == 0:
                 return Reason.CASH_EXHAUSTED
+            budget -= risk.paid(quantity, level.price, ppm)
         trade(state, instrument, maker, taker, quantity, level.price)
     return Reason.NONE
 
@@ -162,7 +166,7 @@ def trade(
 
 
 def after_fill(state: State, instrument: Instrument, order: Order, quantity: int) -> None:
-    """Take what traded off a resting order; a filled one leaves, an iceberg shows its next part at the end."""
+    """Take off what traded; a filled order leaves, an iceberg shows its next part at the end."""
     side = instrument.book.own(order.side)
     side.shrink(order, quantity)
     if order.shown:
@@ -184,7 +188,7 @@ def shrink(state: State, order: Order, by: int) -> None:
         state.instrument_of(order).book.own(order.side).shrink(order, order.shown - order.left)
 
 
-def _prevent_self_trade(state: State, instrument: Instrument, maker: Order, taker: Order) -> bool:
+def _prevent_self_trade(state: State, maker: Order, taker: Order) -> bool:
     """Do what the taker says; return whether it goes on."""
     if taker.stp == SelfTrade.CANCEL_TAKER:
         return False

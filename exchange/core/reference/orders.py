@@ -5,6 +5,7 @@ from __future__ import annotations
 from exchange.core.codes import (
     CASH,
     INT63_MAX,
+    PARTS_MAX,
     CommandKind,
     OrderFlag,
     OrderType,
@@ -69,7 +70,9 @@ def new(state: State, command: Command, record: bytes, staged: Terms | None) -> 
     )
     _require_phase(instrument, order)
     _require_size(instrument, order.quantity)
-    _require_display(instrument, order)
+    _require_display(instrument, order.display, order.quantity)
+    if order.display > order.quantity:
+        raise Rejected(Reject.DISPLAY_OUT_OF_RANGE, order.display, order.quantity)
     _require_prices(instrument, order)
     if order.tif == TimeInForce.GTD and not state.now_us < order.expiry_us <= INT63_MAX:
         raise Rejected(Reject.EXPIRY_PASSED, order.expiry_us, state.now_us)
@@ -156,9 +159,10 @@ def _require_size(instrument: Instrument, quantity: int) -> None:
         raise Rejected(Reject.WRONG_LOT, quantity, instrument.lot)
 
 
-def _require_display(instrument: Instrument, order: Order) -> None:
-    if order.display > order.quantity or order.display % instrument.lot:
-        raise Rejected(Reject.DISPLAY_OUT_OF_RANGE, order.display, order.quantity)
+def _require_display(instrument: Instrument, display: int, quantity: int) -> None:
+    """Whole lots, and not so few that filling the order would take trades without end."""
+    if display and (display % instrument.lot or display * PARTS_MAX < quantity):
+        raise Rejected(Reject.DISPLAY_OUT_OF_RANGE, display, quantity)
 
 
 def _require_prices(instrument: Instrument, order: Order) -> None:
@@ -245,6 +249,7 @@ def amend(state: State, command: Command) -> None:
     _require_size(instrument, command.quantity)
     if command.quantity <= order.filled:
         raise Rejected(Reject.AMEND_FILLED, order.filled, command.quantity)
+    _require_display(instrument, order.display, command.quantity)
     if stays:
         matching.shrink(state, order, order.quantity - command.quantity)
         _tell_amended(state, order, ReportFlag.KEPT_PRIORITY)

@@ -11,13 +11,17 @@ def fee(value: int, ppm: int) -> int:
     return value * ppm // PPM
 
 
+def paid(quantity: int, price: int, ppm: int) -> int:
+    """Return a trade's value and the fee on it."""
+    return quantity * price + fee(quantity * price, ppm)
+
+
 def cash_for(quantity: int, price: int, fees: Fees) -> int:
     """Return what a buy of this size at this limit may cost: its value and the larger fee on it.
 
-    Enough for any way in which it may be filled: the floors of parts never sum to more than the floor of the whole.
+    Enough however it is filled: floors of parts never sum to more than the floor of the whole.
     """
-    value = quantity * price
-    return value + fee(value, fees.larger_ppm)
+    return paid(quantity, price, fees.larger_ppm)
 
 
 def tradable(state: State, participant: int, instrument: Instrument) -> int:
@@ -67,7 +71,7 @@ def set_aside(state: State, order: Order) -> None:
 
 
 def release(state: State, order: Order, quantity: int) -> None:
-    """Give back what so much of the order, which will not trade, had set aside. To be called before it shrinks."""
+    """Give back what so much of the order, which will not trade, had set aside; before it shrinks."""
     _hold(state, order, aside(state, order, order.left - quantity) - aside(state, order, order.left))
     if order.is_buy:
         state.position(order.participant, order.instrument).open_buys -= quantity
@@ -107,15 +111,12 @@ def move(state: State, buy: Order, sell: Order, quantity: int, price: int, *, pp
     assert sold.reserved >= 0, "sold what was not set aside"
 
 
-def affordable(state: State, buy: Order, price: int, most: int, lot: int) -> int:
-    """Return how much of `most` a market buy can pay for with its taker's fee, in whole lots."""
-    available = state.participant_of(buy).available
-    ppm = state.fees[buy.fees].taker_ppm
+def affordable(budget: int, ppm: int, price: int, most: int, lot: int) -> int:
+    """Return how much of `most` a budget pays for with this fee, in whole lots."""
     low, high = 0, most // lot
     while low < high:
         middle = (low + high + 1) // 2
-        value = middle * lot * price
-        if value + fee(value, ppm) <= available:
+        if paid(middle * lot, price, ppm) <= budget:
             low = middle
         else:
             high = middle - 1

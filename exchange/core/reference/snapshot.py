@@ -33,7 +33,7 @@ from exchange.core.reference.state import (
 )
 
 MAGIC: Final = b"CARATS01"
-_HEAD: Final = struct.Struct("<8sQQQQQQQQIIII16s")
+_HEAD: Final = struct.Struct("<8sQQQQQQQIIIII16s")
 _PARTICIPANT: Final = struct.Struct("<20sI16s16s")
 _INSTRUMENT: Final = struct.Struct("<16sQQQQQQIIBB6x16s")
 _FEES: Final = struct.Struct("<IIII")

@@ -9,7 +9,7 @@ from exchange.core.reference.state import Instrument, Order, State
 
 
 def expire(state: State) -> int:
-    """Take out the orders whose date has come, earliest date first, then earliest accepted; return how many."""
+    """Take out orders whose date has come, earliest date first, then earliest accepted; return how many."""
     due = [order for order in state.dated.values() if order.expiry_us <= state.now_us]
     due.sort(key=lambda order: (order.expiry_us, order.arrival))
     for order in due:

@@ -1,0 +1,315 @@
+# Tables from ids, addresses, units, transfers and (participant, instrument) to dense numbers; and heaps.
+
+cdef inline u64 mix(u64 word) noexcept nogil:
+    word = (word ^ (word >> 32)) * <u64>0xD6E8FEB86659FD93
+    return word ^ (word >> 32)
+
+
+cdef inline u64 hash_id(Core *c, u64 low, u64 high) noexcept nogil:
+    # Ids in a row (a client that counts) lie side by side, 32 at a time; otherwise the secret seed scatters them.
+    return (mix(mix(high ^ c.seed) ^ (low >> 5)) << 5) | (low & 31)
+
+
+cdef inline u32 tag_of(u64 low, u64 high) noexcept nogil:
+    return <u32>(mix(low + high * <u64>0x9E3779B97F4A7C15) >> 32)
+
+
+cdef void table_put(Table *t, u64 hashed, u32 tag, u32 number) noexcept nogil:
+    # Put what is not in it; there is room.
+    cdef u64 at = hashed & t.mask
+    while t.buckets[at].number:
+        at = (at + 1) & t.mask
+    t.buckets[at].tag = tag
+    t.buckets[at].number = number
+    t.n += 1
+
+
+cdef void table_clear(Table *t, u64 room) noexcept nogil:
+    # Empty it, with room for `room` (a power of two) buckets.
+    free(t.buckets)
+    t.buckets = <Bucket *>grow(NULL, 0, room * sizeof(Bucket))
+    t.mask = room - 1
+    t.n = 0
+
+
+cdef u64 room_for(u64 n) noexcept nogil:
+    cdef u64 room = 64
+    while room < n * 2:
+        room *= 2
+    return room
+
+
+# --- ids of orders ---
+
+cdef inline u32 find_entry(Core *c, u64 low, u64 high) noexcept nogil:
+    cdef u64 at
+    cdef u32 tag, number
+    cdef Entry *e
+    if c.ids.n == 0:
+        return 0
+    tag = tag_of(low, high)
+    at = hash_id(c, low, high) & c.ids.mask
+    while True:
+        number = c.ids.buckets[at].number
+        if number == 0:
+            return 0
+        if c.ids.buckets[at].tag == tag:
+            e = &c.entries[number]
+            if e.id_low == low and e.id_high == high:
+                return number
+        at = (at + 1) & c.ids.mask
+
+
+cdef void rebuild_ids(Core *c, u64 room) noexcept nogil:
+    cdef u32 i
+    cdef Entry *e
+    table_clear(&c.ids, room)
+    for i in range(1, c.entries_used):
+        e = &c.entries[i]
+        table_put(&c.ids, hash_id(c, e.id_low, e.id_high), tag_of(e.id_low, e.id_high), i)
+
+
+cdef void grow_entries(Core *c) noexcept nogil:
+    cdef u32 room = c.entries_room * 2 if c.entries_room else 1024
+    c.entries = <Entry *>grow(c.entries, <size_t>c.entries_room * sizeof(Entry), <size_t>room * sizeof(Entry))
+    c.entries_room = room
+    if c.entries_used == 0:
+        c.entries_used = 1
+
+
+cdef inline u32 new_entry(Core *c, u64 low, u64 high) noexcept nogil:
+    # Remember an id; the caller fills the rest in.
+    cdef u32 number
+    if unlikely(c.entries_used >= c.entries_room):
+        grow_entries(c)
+    number = c.entries_used
+    c.entries[number].id_low = low
+    c.entries[number].id_high = high
+    c.entries_used += 1
+    if unlikely(c.ids.n * 2 >= c.ids.mask):
+        rebuild_ids(c, room_for(c.ids.n * 2 + 64))
+    else:
+        table_put(&c.ids, hash_id(c, low, high), tag_of(low, high), number)
+    return number
+
+
+# --- positions ---
+
+cdef inline u64 hash_position(u32 participant, u32 instrument) noexcept nogil:
+    return participant + instrument * <u64>0x9E3779B97F4A7C15
+
+
+cdef u32 find_position(Core *c, u32 participant, u32 instrument) noexcept nogil:
+    # 0: there is none.
+    cdef u64 at
+    cdef u32 number
+    if c.position_table.n == 0:
+        return 0
+    at = hash_position(participant, instrument) & c.position_table.mask
+    while True:
+        number = c.position_table.buckets[at].number
+        if number == 0 or (
+            c.owners[number].participant == participant and c.owners[number].instrument == instrument
+        ):
+            return number
+        at = (at + 1) & c.position_table.mask
+
+
+cdef u32 make_position(Core *c, u32 participant, u32 instrument) noexcept nogil:
+    cdef u32 room, i
+    if c.positions_used >= c.positions_room:
+        room = c.positions_room * 2 if c.positions_room else 256
+        c.positions = <Position *>grow(
+            c.positions, <size_t>c.positions_room * sizeof(Position), <size_t>room * sizeof(Position)
+        )
+        c.owners = <Owner *>grow(c.owners, <size_t>c.positions_room * sizeof(Owner), <size_t>room * sizeof(Owner))
+        c.positions_room = room
+        if c.positions_used == 0:
+            c.positions_used = 1
+    i = c.positions_used
+    c.positions_used += 1
+    c.owners[i].participant = participant
+    c.owners[i].instrument = instrument
+    memset(&c.positions[i], 0, sizeof(Position))
+    if c.position_table.n * 2 >= c.position_table.mask:
+        table_clear(&c.position_table, room_for(c.positions_used * <u64>2))
+        for i in range(1, c.positions_used):
+            table_put(&c.position_table, hash_position(c.owners[i].participant, c.owners[i].instrument), 0, i)
+    else:
+        table_put(&c.position_table, hash_position(participant, instrument), 0, i)
+    return c.positions_used - 1
+
+
+cdef inline u32 need_position(Core *c, u32 participant, u32 instrument) noexcept nogil:
+    cdef u32 number = find_position(c, participant, instrument)
+    return number if likely(number != 0) else make_position(c, participant, instrument)
+
+
+# --- addresses, units, transfers: rarely asked for ---
+
+cdef u64 hash_bytes(Core *c, const u8 *bytes_, u64 n, u64 start) noexcept nogil:
+    cdef u64 word, hashed = c.seed ^ start, at = 0
+    while at < n:
+        word = 0
+        memcpy(&word, bytes_ + at, 8 if n - at >= 8 else n - at)
+        hashed = mix(hashed ^ word) + at
+        at += 8
+    return mix(hashed)
+
+
+cdef u32 find_address(Core *c, const u8 *address) noexcept nogil:
+    cdef u64 at
+    cdef u32 number
+    if c.addresses.n == 0:
+        return 0
+    at = hash_bytes(c, address, 20, 0) & c.addresses.mask
+    while True:
+        number = c.addresses.buckets[at].number
+        if number == 0 or memcmp(c.who[number].address, address, 20) == 0:
+            return number
+        at = (at + 1) & c.addresses.mask
+
+
+cdef u32 add_participant(Core *c, const u8 *address) noexcept nogil:
+    cdef u32 room, i
+    if c.participants + 1 >= c.who_room:
+        room = c.who_room * 2 if c.who_room else 256
+        c.who = <Who *>grow(c.who, <size_t>c.who_room * sizeof(Who), <size_t>room * sizeof(Who))
+        c.who_room = room
+    c.participants += 1
+    memset(&c.who[c.participants], 0, sizeof(Who))
+    memcpy(c.who[c.participants].address, address, 20)
+    if c.addresses.n * 2 >= c.addresses.mask:
+        table_clear(&c.addresses, room_for(c.participants * <u64>2 + 2))
+        for i in range(1, c.participants + 1):
+            table_put(&c.addresses, hash_bytes(c, c.who[i].address, 20, 0), 0, i)
+    else:
+        table_put(&c.addresses, hash_bytes(c, address, 20, 0), 0, c.participants)
+    return c.participants
+
+
+cdef u32 find_unit(Core *c, u64 low, u64 high) noexcept nogil:
+    cdef u64 at
+    cdef u32 number
+    if c.units.n == 0:
+        return 0
+    at = hash_id(c, low, high) & c.units.mask
+    while True:
+        number = c.units.buckets[at].number
+        if number == 0 or (c.instruments[number].unit_low == low and c.instruments[number].unit_high == high):
+            return number
+        at = (at + 1) & c.units.mask
+
+
+cdef u32 add_instrument(Core *c, u64 low, u64 high) noexcept nogil:
+    cdef u32 room, i
+    cdef Instrument *m
+    if c.listed + 1 >= c.instruments_room:
+        room = c.instruments_room * 2 if c.instruments_room else 16
+        c.instruments = <Instrument *>grow(
+            c.instruments, <size_t>c.instruments_room * sizeof(Instrument), <size_t>room * sizeof(Instrument)
+        )
+        c.instruments_room = room
+    c.listed += 1
+    m = &c.instruments[c.listed]
+    memset(m, 0, sizeof(Instrument))
+    m.unit_low = low
+    m.unit_high = high
+    ladder_init(&m.bids)
+    ladder_init(&m.asks)
+    if c.units.n * 2 >= c.units.mask:
+        table_clear(&c.units, room_for(c.listed * <u64>2 + 2))
+        for i in range(1, c.listed + 1):
+            table_put(&c.units, hash_id(c, c.instruments[i].unit_low, c.instruments[i].unit_high), 0, i)
+    else:
+        table_put(&c.units, hash_id(c, low, high), 0, c.listed)
+    return c.listed
+
+
+cdef u32 find_transfer(Core *c, u32 participant, const u8 *name) noexcept nogil:
+    cdef u64 at
+    cdef u32 number
+    cdef Transfer *t
+    if c.transfer_table.n == 0:
+        return 0
+    at = hash_bytes(c, name, 32, participant) & c.transfer_table.mask
+    while True:
+        number = c.transfer_table.buckets[at].number
+        if number == 0:
+            return 0
+        t = &c.transfers[number]
+        if t.participant == participant and memcmp(t.id, name, 32) == 0:
+            return number
+        at = (at + 1) & c.transfer_table.mask
+
+
+cdef Transfer *add_transfer(Core *c, u32 participant, const u8 *name) noexcept nogil:
+    cdef u32 room, i
+    cdef Transfer *t
+    if c.transfers_used >= c.transfers_room:
+        room = c.transfers_room * 2 if c.transfers_room else 256
+        c.transfers = <Transfer *>grow(
+            c.transfers, <size_t>c.transfers_room * sizeof(Transfer), <size_t>room * sizeof(Transfer)
+        )
+        c.transfers_room = room
+        if c.transfers_used == 0:
+            c.transfers_used = 1
+    t = &c.transfers[c.transfers_used]
+    memset(t, 0, sizeof(Transfer))
+    t.participant = participant
+    memcpy(t.id, name, 32)
+    c.transfers_used += 1
+    if c.transfer_table.n * 2 >= c.transfer_table.mask:
+        table_clear(&c.transfer_table, room_for(c.transfers_used * <u64>2))
+        for i in range(1, c.transfers_used):
+            table_put(
+                &c.transfer_table, hash_bytes(c, c.transfers[i].id, 32, c.transfers[i].participant), 0, i
+            )
+    else:
+        table_put(&c.transfer_table, hash_bytes(c, name, 32, participant), 0, c.transfers_used - 1)
+    return t
+
+
+# --- heaps of waiting orders ---
+
+cdef inline bint heap_less(HeapItem *a, HeapItem *b) noexcept nogil:
+    return a.key < b.key or (a.key == b.key and a.entry < b.entry)
+
+
+cdef void heap_push(Heap *h, i64 key, u32 entry) noexcept nogil:
+    cdef u32 room, at, parent
+    cdef HeapItem item
+    if h.n == h.room:
+        room = h.room * 2 if h.room else 16
+        h.items = <HeapItem *>grow(h.items, <size_t>h.room * sizeof(HeapItem), <size_t>room * sizeof(HeapItem))
+        h.room = room
+    item.key = key
+    item.entry = entry
+    item.unused = 0
+    at = h.n
+    h.n += 1
+    while at:
+        parent = (at - 1) // 2
+        if not heap_less(&item, &h.items[parent]):
+            break
+        h.items[at] = h.items[parent]
+        at = parent
+    h.items[at] = item
+
+
+cdef void heap_pop(Heap *h) noexcept nogil:
+    cdef HeapItem item
+    cdef u32 at = 0, child
+    h.n -= 1
+    item = h.items[h.n]
+    while True:
+        child = at * 2 + 1
+        if child >= h.n:
+            break
+        if child + 1 < h.n and heap_less(&h.items[child + 1], &h.items[child]):
+            child += 1
+        if not heap_less(&h.items[child], &item):
+            break
+        h.items[at] = h.items[child]
+        at = child
+    h.items[at] = item
