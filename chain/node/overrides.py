@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from eth.abc import ExecutionContextAPI, SignedTransactionAPI
 from eth.vm.execution_context import ExecutionContext
@@ -30,6 +30,7 @@ from chain.node.world import World
 MAX_ACCOUNTS = 1_024
 MAX_SLOTS = 16_384
 _PAIRING, _PAIR_BYTES = Address(b"\x00" * 19 + b"\x08"), 192
+_RUN_PAIRING = NodeComputation._precompiles[_PAIRING]
 Precompiles = dict[Address, Any]
 
 
@@ -110,13 +111,11 @@ class OverriddenState(CallState):
 class MovedComputation(NodeComputation):
     """Cancun with precompiles where they were moved to."""
 
-    _pairing: ClassVar[Any] = NodeComputation._precompiles[_PAIRING]
-
     def refuse_slow_precompile(self) -> None:
         """As without overrides, wherever the pairing is."""
         super().refuse_slow_precompile()
         pairs = len(self.msg.data) // _PAIR_BYTES
-        if pairs > MAX_PAIRINGS and self.precompiles.get(self.msg.code_address) is self._pairing:
+        if pairs > MAX_PAIRINGS and self.precompiles.get(self.msg.code_address) is _RUN_PAIRING:
             raise ExecutionTimeout
 
 

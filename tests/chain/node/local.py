@@ -35,8 +35,12 @@ class LocalRpc:
 
     def post(self, body: bytes) -> Any:
         """The decoded answer to a raw body, None where there is none."""
-        answer = asyncio.run(self._dispatcher.answer(body))
+        answer = self.answer(body)
         return orjson.loads(answer) if answer else None
+
+    def answer(self, body: bytes) -> bytes:
+        """The answer to a raw body, as it goes over the wire."""
+        return asyncio.run(self._dispatcher.answer(body))
 
     def post_one(self, request: Any) -> Any:
         """The decoded answer to a request that may be none."""
