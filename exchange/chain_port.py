@@ -118,6 +118,9 @@ class ChainPort:
         return self._send(Call("Clearing", "release", (rows,))).block
 
     def _send(self, call: Call) -> Receipt:
+        if not self._finality.at_once:
+            # What was mined may have been dropped since, and its nonce be free again: a later one would wait.
+            self._transactor = self._fresh_transactor()
         try:
             return self._asked(lambda: self._transactor.send(self._signer, call))
         except ChainUnreachable:
