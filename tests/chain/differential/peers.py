@@ -102,11 +102,11 @@ class OnDemand(Peer):
 
 
 @contextmanager
-def running_ours(directory: Path) -> Iterator[Peer]:
-    """This node, in all the time that it needs."""
+def running_ours(directory: Path, *more: object) -> Iterator[Peer]:
+    """This node, in all the time that it needs; `more` are further arguments of it."""
     arguments = [
         "tests.chain.differential.unhurried", "--data", directory / "ours", "--port", 0, "--test-methods",
-        "--no-fsync", "--unlocked", SENDERS, "--genesis-time", GENESIS_UTC,
+        "--no-fsync", "--unlocked", SENDERS, "--genesis-time", GENESIS_UTC, *more,
     ]  # fmt: skip
     with running([str(part) for part in arguments], {"PYTHONPATH": str(_ROOT)}) as node:
         peer = Peer("carat", node.url)
