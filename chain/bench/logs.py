@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import lmdb
 
-from chain.bench.chains import Chain, Program, running_carat, running_peer
+from chain.bench.chains import Program, running_carat, running_peer
 from chain.bench.market import Firm, Market, key_of, require_success
 from chain.bench.report import AT_MOST, Peer, Row, Target
-from chain.bench.wire import BenchAnswerWrong
+from chain.bench.wire import Asking, BenchAnswerWrong
+from chain.node.formats import checksum
 from chain.node.log_index import TABLES
 
 LOGS: Final = 1_000_000
@@ -39,7 +40,7 @@ EMITTER: Final = bytes.fromhex(
 class LogChain:
     """A chain with its emitter and how many logs it has written."""
 
-    chain: Chain
+    name: str
     market: Market
     emitter: str
     logs: int = 0
@@ -54,7 +55,7 @@ class LogChain:
             self.market.send_all([raw])
             self.logs += some
             if self.logs % (50 * LOGS_A_BLOCK) == 0:
-                on_step(f"{self.chain.name}: {self.logs:,} logs")
+                on_step(f"{self.name}: {self.logs:,} logs")
         return time.perf_counter() - began_s
 
     def query_ms(self, topic: int) -> float:
@@ -74,16 +75,16 @@ class LogChain:
         return took_ms
 
 
-def open_log_chain(chain: Chain) -> LogChain:
-    """Put the emitter on a chain."""
-    wire = chain.wire()
+def open_log_chain(wire: Asking, gas_price_wei: int, name: str = "") -> LogChain:
+    """Put the emitter on the chain behind `wire`."""
     owner = Firm(key_of("owner"))
-    market = Market(wire, int(wire.call("eth_chainId"), 16), chain.gas_price_wei, owner, [])
+    owner.nonce = int(wire.call("eth_getTransactionCount", checksum(owner.address), "latest"), 16)
+    market = Market(wire, int(wire.call("eth_chainId"), 16), gas_price_wei, owner, [])
     size = len(EMITTER)
     init = bytes.fromhex(f"60{size:02x}600c60003960{size:02x}6000f3") + EMITTER
     receipt = market.send_all([market.sign(owner, "0x", init, 1_000_000)])[0]
     require_success([receipt])
-    return LogChain(chain, market, receipt["contractAddress"])
+    return LogChain(name, market, receipt["contractAddress"])
 
 
 def index_bytes(data: Path) -> tuple[int, int]:
@@ -104,7 +105,7 @@ def row(
     """Write `logs` logs and ask for some of them, here and on anvil."""
     details: dict[str, Any] = {"logs": logs, "found": logs // TOPIC_VALUES}
     with running_carat(data) as chain:
-        ours = open_log_chain(chain)
+        ours = open_log_chain(chain.wire(), chain.gas_price_wei, chain.name)
         seconds = ours.fill(logs, on_step)
         times_ms = _ask(ours)
         indexed, receipts = index_bytes(data)
@@ -118,7 +119,7 @@ def row(
     peers = [Peer(name, None, None, why) for name, why in missing.items()]
     if anvil is not None:
         with running_peer(anvil) as chain:
-            theirs = open_log_chain(chain)
+            theirs = open_log_chain(chain.wire(), chain.gas_price_wei, chain.name)
             anvil_s = theirs.fill(logs, on_step)
             anvil_ms = _ask(theirs)
         peers.append(Peer(anvil.name, max(anvil_ms), None, "in memory"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chain.abi import Call, abi_of, decode_output, encode_call
-from chain.bench.wire import BenchAnswerWrong, Wire
+from chain.bench.wire import Asking, BenchAnswerWrong
 from chain.node.accounts import address_of
 from chain.node.formats import checksum
 from chain.node.transactions import LEGACY, Transaction, sign
@@ -55,7 +55,7 @@ def make_firms(count: int) -> list[Firm]:
 class Market:
     """A ledger on one chain, its owner, and firms that hold tonnes there."""
 
-    wire: Wire
+    wire: Asking
     chain_id: int
     gas_price_wei: int
     owner: Firm
@@ -171,7 +171,7 @@ def require_success(receipts: Iterable[Any]) -> None:
             raise BenchAnswerWrong(receipt=str(receipt)[:300])
 
 
-def open_market(wire: Wire, gas_price_wei: int, firms: int) -> Market:
+def open_market(wire: Asking, gas_price_wei: int, firms: int) -> Market:
     """A fresh ledger on the chain behind `wire`, with `firms` firms that hold HOLDING_T each.
 
     The owner administers the AccessManager, so every restricted function is his.

@@ -16,7 +16,7 @@ from typing import Any, Final
 from chain.bench.chains import ANVIL, CARAT, ETH_TESTER, FIRMS, Chain
 from chain.bench.market import Market, open_market, require_success
 from chain.bench.report import Peer, Row, Target
-from chain.bench.wire import BenchAnswerWrong, Wire, request, result_of
+from chain.bench.wire import Asking, BenchAnswerWrong
 
 ROUNDS: Final = 3
 BATCH: Final = 100
@@ -89,17 +89,16 @@ def by_clients(chain: Chain, _market: Market, raws: Sequence[bytes]) -> None:
         list(pool.map(client, range(CLIENTS)))
 
 
-def send_each(wire: Wire, raws: Iterable[bytes]) -> None:
+def send_each(wire: Asking, raws: Iterable[bytes]) -> None:
     """Send and have the receipt, one after the other; raises BenchAnswerWrong."""
     for raw in raws:
         tx_hash = wire.call("eth_sendRawTransaction", "0x" + raw.hex())
-        asked = request("eth_getTransactionReceipt", [tx_hash])
-        receipt = result_of("eth_getTransactionReceipt", wire.post(asked))
+        receipt = wire.call("eth_getTransactionReceipt", tx_hash)
         until_s = time.monotonic() + _RECEIPT_S
         while receipt is None:  # answered before it is mined: ask again
             if time.monotonic() > until_s:
                 raise BenchAnswerWrong(transaction=tx_hash, waited_s=int(_RECEIPT_S))
-            receipt = result_of("eth_getTransactionReceipt", wire.post(asked))
+            receipt = wire.call("eth_getTransactionReceipt", tx_hash)
         require_success([receipt])
 
 

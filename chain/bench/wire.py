@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -19,6 +19,18 @@ _IDLE_S = 2.0
 
 class BenchAnswerWrong(Refusal):
     """A chain answered with an error, or with something else than the benchmark's work has to give."""
+
+
+class Asking(Protocol):
+    """Whatever JSON-RPC calls go through."""
+
+    url: str
+
+    def call(self, method: str, *params: Any) -> Any:
+        """The result of one call."""
+
+    def batch(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        """The results of many calls of one method, in their order."""
 
 
 class Wire:
@@ -61,11 +73,7 @@ class Wire:
 
     def batch(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
         """The results of many calls of one method, sent as one request; raises BenchAnswerWrong."""
-        answers = orjson.loads(self.post(batch_request(method, params)))
-        if not isinstance(answers, list) or len(answers) != len(params):
-            raise BenchAnswerWrong(url=self.url, method=method, answer=str(answers)[:300])
-        answers.sort(key=lambda answer: answer["id"])
-        return [_result(method, answer) for answer in answers]
+        return results_of(self.url, method, self.post(batch_request(method, params)), len(params))
 
     def post(self, body: bytes) -> bytes:
         """Send a body; the answer's body."""
@@ -134,6 +142,15 @@ def batch_request(method: str, params: Sequence[Sequence[Any]]) -> bytes:
 def result_of(method: str, body: bytes) -> Any:
     """The result in an answer's body; raises BenchAnswerWrong."""
     return _result(method, orjson.loads(body))
+
+
+def results_of(url: str, method: str, body: bytes, count: int) -> list[Any]:
+    """The `count` results in the answer to a batch, in the order of its calls; raises BenchAnswerWrong."""
+    answers = orjson.loads(body)
+    if not isinstance(answers, list) or len(answers) != count:
+        raise BenchAnswerWrong(url=url, method=method, answer=str(answers)[:300])
+    answers.sort(key=lambda answer: answer["id"])
+    return [_result(method, answer) for answer in answers]
 
 
 def _result(method: str, answer: Any) -> Any:
