@@ -26,6 +26,9 @@ _SKEW_S: Final = 5
 class Clock(Protocol):
     """When it is on the chain."""
 
+    is_waited_for: bool
+    """Whether a deadline passes by waiting, and not because we say so."""
+
     def begin(self, moment_utc: int) -> None:
         """Let it be `moment_utc`, where a cycle begins."""
 
@@ -38,6 +41,8 @@ class Clock(Protocol):
 
 class MovedClock:
     """A test network's: its next block stands at any later moment that we say."""
+
+    is_waited_for = False
 
     def __init__(self, rpc: ChainRpc) -> None:
         self._rpc = rpc
@@ -64,6 +69,8 @@ class MovedClock:
 
 class OwnClock:
     """A chain's whose time nobody moves."""
+
+    is_waited_for = True
 
     def __init__(self, rpc: ChainRpc, cycle_s: int = CYCLE_S) -> None:
         self._rpc = rpc

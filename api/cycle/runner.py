@@ -26,19 +26,24 @@ def run_cycles(market: Market, participants: Sequence[Participant], plans: Seque
     open_accounts(market, participants, offsets)
     if offsets:
         mrv.register_project(market)
+    # Where deadlines are waited for, periods that do not count on one another are closed together at the end.
+    together = market.clock.is_waited_for and not any(plan.cumulative for plan in plans)
     for plan in ordered(plans):
-        run_cycle(market, plan)
+        run_until_surrender(market, plan)
+        if not together:
+            surrendering.close_periods(market, [plan])
+    if together:
+        surrendering.close_periods(market, ordered(plans))
 
 
-def run_cycle(market: Market, plan: CyclePlan) -> None:
-    """Take one period through its whole cycle."""
+def run_until_surrender(market: Market, plan: CyclePlan) -> None:
+    """Take one period through its cycle as far as its deadline."""
     market.clock.begin(plan.starts_utc)
     _allocate(market, plan)
     mrv.report_and_verify(market, plan)
     mrv.issue_offsets(market, plan)
     trading.trade(market, plan)
     surrendering.surrender(market, plan)
-    surrendering.close_period(market, plan)
 
 
 def _allocate(market: Market, plan: CyclePlan) -> None:
@@ -52,12 +57,12 @@ def _allocate(market: Market, plan: CyclePlan) -> None:
         penalty_multiple=plan.penalty_multiple,
         cumulative=plan.cumulative,
     )
-    market.do("publish the period", [(regulator, acts.publish_period(rules))])
     given = [(market.address(firm.label), firm.allocated_t) for firm in plan.firms if firm.allocated_t]
     if plan.others is not None and plan.reserve_t:
         given.append((market.address(plan.others), plan.reserve_t))
-    calls: list[Act] = [
+    calls: list[Act] = [(regulator, acts.publish_period(rules))]
+    calls += [
         (regulator, acts.allocate(plan.period, batch, market.id_of("allocate", plan.period, batch[0][0])))
         for batch in chunks(given, _ALLOCATIONS_A_TRANSACTION)
     ]
-    market.do("allocate", calls)
+    market.do("publish the period and allocate", calls)

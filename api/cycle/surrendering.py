@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from api.cycle.market import Market, chunks
@@ -34,17 +35,28 @@ def surrender(market: Market, plan: CyclePlan) -> None:
     )
 
 
-def close_period(market: Market, plan: CyclePlan) -> None:
-    """Let the deadline pass, publish the price that penalties follow, and assess who owes."""
-    market.clock.pass_deadline(plan.period, plan.deadline_utc)
+def close_periods(market: Market, plans: Sequence[CyclePlan]) -> None:
+    """Let the deadlines pass, publish the prices that penalties follow, and assess who owes."""
+    for plan in plans:
+        market.clock.pass_deadline(plan.period, plan.deadline_utc)
     regulator = market.signer("regulator")
-    price = acts.publish_reference_price(
-        plan.period, plan.penalty_price_fen, market.id_of("reference price", plan.period)
-    )
-    market.do("publish the reference price", [(regulator, price)])
-    liable = [market.address(firm.label) for firm in plan.firms if firm.verified_t is not None]
-    calls = [acts.assess(plan.period, batch) for batch in chunks(liable, _ASSESSED_A_TRANSACTION)]
+    prices = [
+        acts.publish_reference_price(
+            plan.period, plan.penalty_price_fen, market.id_of("reference price", plan.period)
+        )
+        for plan in plans
+    ]
+    market.do("publish the reference price", [(regulator, price) for price in prices])
+    calls = [
+        acts.assess(plan.period, batch)
+        for plan in plans
+        for batch in chunks(_liable(market, plan), _ASSESSED_A_TRANSACTION)
+    ]
     market.do("assess obligations", [(regulator, call) for call in calls])
+
+
+def _liable(market: Market, plan: CyclePlan) -> list[str]:
+    return [market.address(firm.label) for firm in plan.firms if firm.verified_t is not None]
 
 
 def _allowances_to_surrender(market: Market, plan: CyclePlan, allowance: UnitId) -> list[int]:
