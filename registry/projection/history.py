@@ -82,10 +82,18 @@ def take_back_to(connection: Connection, fork_block: int) -> None:
     connection.execute(delete(table).where(table.c.block > fork_block))
 
 
-def fork_of(reader: LinkedReader, kept: dict[int, str], undoable: set[int]) -> int | None:
-    """Return the newest kept block that the chain still has, if everything above can be taken back."""
+def fork_of(reader: LinkedReader, kept: dict[int, str], undoable: set[int], head: int) -> int | None:
+    """Return the newest kept block that the chain still has, if everything above can be taken back.
+
+    Raises
+    ------
+    ChainUnreachable :
+        The node that answers lacks blocks up to `head`.
+    """
     numbers = sorted(kept, reverse=True)
     for number, header in zip(numbers, reader.headers(numbers), strict=True):
+        if header is None and number <= head:
+            raise ChainUnreachable(reason="a node without a block below the head", block=number)
         if header is not None and header.hash == kept[number]:
             return number
         if number not in undoable:

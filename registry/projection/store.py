@@ -25,6 +25,7 @@ from sqlmodel import Session
 
 from chain.deployment import Deployment
 from chain.events import ChainEvent, Header
+from chain.refusals import ChainUnreachable
 from registry.documents import sha256
 from registry.projection import tables
 from registry.projection.apply import apply
@@ -221,8 +222,10 @@ class Projection:
                 kept, undoable = kept_hashes(connection), undoable_blocks(connection)
             newest = min(place.block, head)
             (header,) = reader.headers([newest])
-            if newest in kept and (header is None or header.hash != kept[newest]):
-                fork = fork_of(reader, kept, undoable)
+            if header is None:
+                raise ChainUnreachable(reason="a node without a block below the head", block=newest)
+            if newest in kept and header.hash != kept[newest]:
+                fork = fork_of(reader, kept, undoable, head)
                 happened = Reorganisation(-1 if fork is None else fork, place.block)
                 step = self._new_branch(reader, place, head, fork, kept)
                 if self._write(step):

@@ -49,6 +49,7 @@ _TAG_PLACE: Final = {
     "eth_getBalance": 1,
     "eth_getBlockByNumber": 0,
 }
+_UNKNOWN_BLOCK: Final = {"code": -32000, "message": "unknown block"}
 _Answer = tuple[int, bytes]
 
 
@@ -188,6 +189,8 @@ def _known_by(call: dict[str, Any], answer: dict[str, Any], known: int) -> dict[
         block = result.get("blockNumber")
         return {**answer, "result": result if block and int(block, 16) <= known else None}
     if call["method"] == "eth_getLogs" and isinstance(result, list):
+        if "blockHash" in call["params"][0] and any(int(log["blockNumber"], 16) > known for log in result):
+            return {"jsonrpc": "2.0", "id": answer["id"], "error": _UNKNOWN_BLOCK}  # EIP-234
         return {**answer, "result": [log for log in result if int(log["blockNumber"], 16) <= known]}
     return answer
 
