@@ -126,13 +126,13 @@ def test_a_stranger_deploys_nothing(network: Network) -> None:
 def test_two_of_four_away_stop_the_chain_and_it_goes_on_when_they_are_back(network: Network) -> None:
     for place in (2, 3):
         network.kill(place)
-    time.sleep(3 * network.period_s)  # what was under way
-    heights = [node.height() for node in network.nodes[:2]]
-    time.sleep(4 * network.period_s)
-    assert [node.height() for node in network.nodes[:2]] == heights
+    at_kill = max(node.height() for node in network.nodes[:2])
+    time.sleep(8 * network.period_s)
+    # One may have been about to be committed.
+    assert max(node.height() for node in network.nodes[:2]) <= at_kill + 1
     for place in (2, 3):
         network.restart(place)
-    network.wait_for(lambda node: node.height() > max(heights) + 1, "go on")
+    network.wait_for(lambda node: node.height() > at_kill + 1, "go on")
     network.wait_level()
 
 

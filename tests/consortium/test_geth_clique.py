@@ -65,11 +65,11 @@ def test_the_worked_example_while_one_and_then_another_authority_is_killed(
 def test_two_of_four_away_stop_the_chain_and_it_goes_on_when_they_are_back(network: Network) -> None:
     for place in (2, 3):
         network.kill(place)
-    time.sleep(3 * network.period_s)  # what was under way
-    heights = [node.height() for node in network.nodes[:2]]
-    time.sleep(4 * network.period_s)
-    assert [node.height() for node in network.nodes[:2]] == heights
+    at_kill = max(node.height() for node in network.nodes[:2])
+    time.sleep(8 * network.period_s)
+    # Each of the two may seal one of three blocks that follow each other.
+    assert max(node.height() for node in network.nodes[:2]) <= at_kill + 2
     for place in (2, 3):
         network.restart(place)
-    network.wait_for(lambda node: node.height() > max(heights) + network.confirmations, "go on")
+    network.wait_for(lambda node: node.height() > at_kill + 2 + network.confirmations, "go on")
     network.wait_level()
