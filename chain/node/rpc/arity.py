@@ -13,13 +13,13 @@ _NONE = (
     "web3_clientVersion evm_snapshot"
 )
 _ONE = (
-    "eth_fillTransaction eth_getRawTransactionByHash eth_getBlockReceipts eth_getBlockTransactionCountByHash "
-    "eth_getBlockTransactionCountByNumber eth_getFilterChanges eth_getFilterLogs eth_getLogs "
-    "eth_getTransactionByHash eth_getTransactionReceipt eth_getUncleCountByBlockHash "
-    "eth_getUncleCountByBlockNumber eth_newFilter eth_newPendingTransactionFilter eth_sendRawTransaction "
-    "eth_sendTransaction eth_signTransaction eth_uninstallFilter eth_unsubscribe debug_getRawBlock "
-    "debug_getRawHeader debug_getRawReceipts debug_getRawTransaction txpool_contentFrom web3_sha3 "
-    "carat_getSeal"
+    "eth_fillTransaction eth_getRawTransactionByHash eth_getBlockReceipts "
+    "eth_getBlockTransactionCountByHash eth_getBlockTransactionCountByNumber eth_getFilterChanges "
+    "eth_getFilterLogs eth_getLogs eth_getTransactionByHash eth_getTransactionReceipt "
+    "eth_getUncleCountByBlockHash eth_getUncleCountByBlockNumber eth_newFilter "
+    "eth_newPendingTransactionFilter eth_sendRawTransaction eth_sendTransaction eth_signTransaction "
+    "eth_uninstallFilter eth_unsubscribe debug_getRawBlock debug_getRawHeader debug_getRawReceipts "
+    "debug_getRawTransaction txpool_contentFrom web3_sha3 carat_getSeal carat_getRules"
 )
 _TWO = (
     "eth_getRawTransactionByBlockNumberAndIndex eth_getRawTransactionByBlockHashAndIndex "

@@ -96,11 +96,15 @@ def config(node: Node, params: list[Any]) -> dict[str, Any]:  # noqa: ARG001
 
 
 def capabilities(node: Node, params: list[Any]) -> dict[str, Any]:  # noqa: ARG001
-    """What can be asked of which blocks: everything of all, as nothing is pruned."""
+    """What can be asked of which blocks: everything of all, but states that are pruned."""
     everything = {"disabled": False, "oldestBlock": hex_int(0)}
-    names = ("state", "tx", "logs", "receipts", "blocks", "stateproofs")
+    states: dict[str, Any] = {"disabled": False, "oldestBlock": hex_int(node.first_kept)}
+    if node.settings.keep_states is not None:
+        window = {"type": "window", "retentionBlocks": hex_int(node.settings.keep_states)}
+        states["deleteStrategy"] = window
     head = {"number": hex_int(node.head.number), "hash": hex_bytes(node.head.hash)}
-    return {"head": head, **dict.fromkeys(names, everything)}
+    rest = dict.fromkeys(("tx", "logs", "receipts", "blocks"), everything)
+    return {"head": head, "state": states, **rest, "stateproofs": states}
 
 
 def fee_history(node: Node, params: list[Any]) -> dict[str, Any]:

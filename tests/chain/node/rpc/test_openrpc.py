@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.chain.node.rpc.scene import Scene, build
 from tests.chain.node.rpc.specification import BEYOND, CHECKOUT, METHODS, SCHEMAS, check_error, problems
 
 # Not from the specification, and with tests of their own.
+OUR_COUNTED = {"carat_getSeal", "carat_getRules", "evm_snapshot"}
 OURS = ("carat_", "evm_", "hardhat_", "anvil_")
 
 
@@ -78,7 +80,7 @@ def test_no_method_is_served_without_cases_and_a_schema(scene: Scene) -> None:
     with_cases = cases(scene)
     assert served(scene) == set(with_cases)
     assert served(scene) <= {*METHODS, *BEYOND}
-    assert served(scene) | {"eth_subscribe", "eth_unsubscribe", "carat_getSeal", "evm_snapshot"} == set(MOST)
+    assert served(scene) | {"eth_subscribe", "eth_unsubscribe", *OUR_COUNTED} == set(MOST)
 
 
 def test_no_method_takes_fewer_parameters_than_the_specification_gives_it(scene: Scene) -> None:
@@ -101,3 +103,13 @@ def test_the_committed_extract_is_the_checkout_s(request: pytest.FixtureRequest)
         fresh = specification.fresh(CHECKOUT)
         assert fresh == {name: extract[name] for name in ("methods", "schemas", "engine")}
     assert set(SCHEMAS) == set(extract["schemas"])
+
+
+def test_the_page_says_of_every_method_whether_it_is_served(scene: Scene) -> None:
+    page = (specification.HERE.parents[3] / "docs" / "spec" / "08-json-rpc.md").read_text()
+    said = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, flags=re.MULTILINE))
+    assert set(METHODS) <= set(said)
+    for method in METHODS:
+        assert said[method].startswith("no: ") == (method not in served(scene)), method
+    for method in served(scene) - set(METHODS):
+        assert f"`{method}`" in page, method

@@ -30,7 +30,7 @@ NAMES = (
     "tracerConfig limit timeout blockStateCalls calls stateOverrides blockOverrides balance code stateDiff "
     "movePrecompileToAddress number time withdrawals storageKeys nonce type"
 )
-pages = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pages = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
