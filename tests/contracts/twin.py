@@ -1,7 +1,7 @@
 """The contracts on the node and the model of them, side by side: what a stateful test acts on.
 
 After each act `Trial` compares the outcome, the data, the logs and every row that the model wrote, and the
-witness checks the invariants on the events (`tests/support/contract_fuzz/trial.py`). Here hypothesis makes the acts,
+witness checks the invariants on the events (see `contract_fuzz/trial.py`). Here hypothesis makes the acts,
 and the machine is the node.
 """
 

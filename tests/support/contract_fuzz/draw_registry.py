@@ -12,6 +12,13 @@ from tests.support.contract_model import units
 from tests.support.contract_model.machine import UINT256_MAX, ZERO, ZERO_ADDRESS, Address
 from tests.support.contract_model.verification import Statement, domain, emission_hash, reduction_hash
 
+# Each of these has one thing that no unit has: a part too much, a part missing, no class, no vintage.
+_NO_UNITS = (
+    units.allowance(2026) + 1, units.allowance(2026) | 1 << 32,
+    units.offset(2026, 1, 0), units.offset(2026, 0, 1),
+    3 << 80 | 2026 << 64, units.allowance(0), units.offset(0, 1, 1), units.allowance(2026) | 1 << 88,
+)  # fmt: skip
+
 # The ledger
 
 
@@ -40,9 +47,8 @@ def issue(scene: Scene) -> Act:
     rows = [(scene.any_address(), scene.number(1_000)) for _ in range(scene.rng.randint(0, 3))]
     if scene.chance(0.1):
         rows.append((scene.anyone(), scene.pick((2**63 - 1, 2**63, UINT256_MAX))))
-    return scene.act(
-        scene.caller_of(ledger, "issue"), ledger, "issue", scene.unit(), rows, scene.request_id()
-    )
+    unit = scene.pick(_NO_UNITS) if scene.chance(0.2) else scene.unit()
+    return scene.act(scene.caller_of(ledger, "issue"), ledger, "issue", unit, rows, scene.request_id())
 
 
 def retire(scene: Scene) -> Act:

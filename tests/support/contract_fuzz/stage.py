@@ -40,7 +40,8 @@ OPENED = {
     "Clearing": kinds.CONTRACT,
 }  # fmt: skip
 
-_KEYS = {label: keys.PrivateKey(keccak(text=f"fuzz {label}")) for label in (*OFFICES, *OTHERS)}
+SECRETS = {label: keccak(text=f"fuzz {label}") for label in (*OFFICES, *OTHERS)}
+_KEYS = {label: keys.PrivateKey(secret) for label, secret in SECRETS.items()}
 ADDRESSES = {label: key.public_key.to_address() for label, key in _KEYS.items()}
 
 
