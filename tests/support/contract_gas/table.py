@@ -79,9 +79,9 @@ def page(table: Table) -> str:
         "# What the contracts cost",
         "",
         "Gas of every public function that changes state, in one call each, from the node's receipts.",
-        "A call itself costs 21,000 of it. The price of gas is zero on CARAT's own chain; a block holds a bounded",
-        "amount, so these figures say how much fits. `scripts/gas_table` measures them; a test fails when one",
-        "changes.",
+        "A call itself costs 21,000 of it. The price of gas is zero on CARAT's own chain; a block holds",
+        "a bounded amount, so these figures say how much fits. `scripts/gas_table` measures them; a test",
+        "fails when one changes.",
         "",
         "Made by `scripts/gas_table --write`; the same figures for machines are in gas.json.",
     ]
