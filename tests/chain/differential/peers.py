@@ -117,8 +117,10 @@ def running_ours(directory: Path, *more: object) -> Iterator[Peer]:
 
 
 @contextmanager
-def running_anvil(program: Path, directory: Path, *, automine: bool = False) -> Iterator[Peer]:
-    """Anvil at Cancun, without fees, the same accounts funded at its genesis."""
+def running_anvil(
+    program: Path, directory: Path, *, automine: bool = False, steps: bool = False
+) -> Iterator[Peer]:
+    """Anvil at Cancun, without fees, the same accounts funded; with `steps` it can trace each opcode."""
     genesis = directory / "genesis.json"
     genesis.write_text(json.dumps(_genesis()), encoding="ascii")
     port = _free_port()
@@ -129,7 +131,7 @@ def running_anvil(program: Path, directory: Path, *, automine: bool = False) -> 
         "--block-base-fee-per-gas", 0, "--gas-price", 0, "--disable-min-priority-fee",
         "--disable-default-create2-deployer", "--no-request-size-limit",
     ]  # fmt: skip
-    command += [] if automine else ["--no-mining"]
+    command += [*([] if automine else ["--no-mining"]), *(["--steps-tracing"] if steps else [])]
     with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as process:
         try:
             _wait_until_it_listens(process)
