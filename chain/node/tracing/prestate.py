@@ -32,7 +32,7 @@ class _Account:
 
     @property
     def there(self) -> bool:
-        return bool(self.balance or self.nonce or self.code or self.storage)
+        return bool(self.balance or self.nonce or self.code or any(self.storage.values()))
 
 
 class PrestateTracer(Tracer):
