@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from chain.node.blocks import Block
 from chain.node.node import Node
 
 _TURNS = 3
@@ -31,12 +32,17 @@ class Committer:
         # Between two blocks others are answered; what comes meanwhile has a round of its own.
         mark = self._node.pool.arrived
         while self._node.pool.has_ready(mark):
-            building = self._node.begin_block()
-            while not building.done:
-                building.advance()
-                await _let_others_in()
-            building.block()
+            await build_block(self._node)
             await asyncio.sleep(0)
+
+
+async def build_block(node: Node) -> Block:
+    """Build one block from what is ready, empty or not, and answer who reads meanwhile."""
+    building = node.begin_block()
+    while not building.done:
+        building.advance()
+        await _let_others_in()
+    return building.block()
 
 
 async def _let_others_in() -> None:

@@ -23,7 +23,7 @@ from chain.node.reader import StoreMissing, StoreReader
 from chain.node.store import COMPACTED, TABLES, lock, pack_meta, remove_leftovers
 
 _ROWS_A_WRITE: Final = 20_000
-_MAP_BYTES: Final = 1 << 40  # address space: a compaction writes no more than there was
+_MAP_BYTES_MIN: Final = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ def _write(store: StoreReader, new: Path, keep_states: int | None, on_step: Call
     if keep_states is not None and height + 1 - keep_states > first_kept:
         first_kept = height + 1 - keep_states
         keep = _needed(store, meta, first_kept, height, on_step)
-    env = lmdb.open(str(new), subdir=False, map_size=_MAP_BYTES, max_dbs=16, lock=False, sync=False)
+    # Address space: a compaction writes no more than there was.
+    room = max(_MAP_BYTES_MIN, 2 * (new.parent / "data.mdb").stat().st_size)
+    env = lmdb.open(str(new), subdir=False, map_size=room, max_dbs=16, lock=False, sync=False)
     try:
         for table in TABLES:
             rows: Iterable[tuple[bytes, bytes]] = store.rows(table)

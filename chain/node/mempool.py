@@ -3,7 +3,7 @@
 A transaction whose nonce is next is ready for a block. One with a gap before it waits until the gap closes.
 
 Replacing (same sender, same nonce)
-    Where a price is offered, geth's rule: fee and tip must both rise by PRICE_BUMP percent and by one wei at
+    Where a price is offered, geth's rule: fee and tip must both rise by ten percent and by one wei at
     least, and the sender must be able to pay. Where neither offers anything nobody can outbid, so only a
     cancellation (to the sender itself, nothing in it), as every wallet sends it, replaces what waits.
     Everything else is "replacement transaction underpriced": a client that signs two different acts for one
@@ -23,6 +23,14 @@ from itertools import islice, zip_longest
 from typing import Final
 
 from chain.node.errors import RpcError, ServerError
+from chain.node.replacing import (
+    AccountLimitExceeded,
+    Dropped,
+    NonceTooHigh,
+    PoolFull,
+    Replaced,
+    require_replaceable,
+)
 from chain.node.shares import Shares
 from chain.node.transactions import Transaction
 
@@ -33,33 +41,8 @@ MAX_QUEUED = 16_384
 MAX_QUEUED_PER_SENDER = 1_024
 MAX_NONCE_GAP = 16_384
 MAX_NEWCOMERS = 16_384
-PRICE_BUMP: Final = 10
 
 _Place = tuple[bytes, int]  # sender, nonce
-
-
-class AccountLimitExceeded(ServerError):
-    """One sender's transactions fill what one sender may fill (geth: account limit exceeded)."""
-
-
-class NonceTooHigh(ServerError):
-    """The nonce is too far ahead of the sender's next."""
-
-
-class PoolFull(ServerError):
-    """Nobody holds more than this sender would (geth: txpool is full)."""
-
-
-class ReplacementUnderpriced(ServerError):
-    """Another transaction waits for this nonce, and this one may not replace it."""
-
-
-class Replaced(ServerError):
-    """What a sender whose transaction waited is told when it was replaced."""
-
-
-class Dropped(ServerError):
-    """What a sender whose transaction waited is told when it had to make room."""
 
 
 def _nothing_dropped(_: Transaction, __: RpcError) -> None:
@@ -223,11 +206,7 @@ class Mempool:
         return self._queued.get(sender, {}).get(nonce) if ready is None else ready
 
     def _replace(self, old: Transaction, new: Transaction) -> bool:
-        if not _may_replace(old, new):
-            raise ReplacementUnderpriced(
-                f"replacement transaction underpriced: {_offer(new)} against {_offer(old)} for nonce "
-                f"{new.nonce}; both must rise by {PRICE_BUMP} %, or the transaction must cancel"
-            )
+        require_replaceable(old, new)
         cost, balance = new.value + new.gas * new.max_fee_per_gas, self._balance(new.sender)
         if cost > balance:
             raise ServerError(
@@ -368,24 +347,3 @@ class Mempool:
 def slots_of(transaction: Transaction) -> int:
     """How much of the pool a transaction takes."""
     return 1 + max(0, len(transaction.raw) - 1) // SLOT_BYTES
-
-
-def is_cancellation(transaction: Transaction) -> bool:
-    """Whether this does nothing but use its nonce, as wallets cancel."""
-    return transaction.to == transaction.sender and not transaction.value and not transaction.data
-
-
-def _may_replace(old: Transaction, new: Transaction) -> bool:
-    if not (old.max_fee_per_gas or new.max_fee_per_gas):
-        return is_cancellation(new) and not is_cancellation(old)
-    return all(
-        offered > asked and offered * 100 >= asked * (100 + PRICE_BUMP)
-        for offered, asked in (
-            (new.max_fee_per_gas, old.max_fee_per_gas),
-            (new.max_priority_fee_per_gas, old.max_priority_fee_per_gas),
-        )
-    )
-
-
-def _offer(transaction: Transaction) -> str:
-    return f"fee {transaction.max_fee_per_gas}, tip {transaction.max_priority_fee_per_gas} wei"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from chain.node.commit import build_block
 from chain.node.node import Node
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,6 @@ async def keep_mining(node: Node) -> None:
             if changed.is_set():
                 continue
             try:
-                node.mine_block()
+                await build_block(node)
             except Exception:  # the next interval tries again  # noqa: BLE001
                 _log.exception("no block this time")

@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from chain.node import mempool
 from chain.node.errors import RpcError, ServerError
-from chain.node.mempool import (
+from chain.node.mempool import Mempool, slots_of
+from chain.node.node import DEFAULT_CHAIN_ID
+from chain.node.replacing import (
     AccountLimitExceeded,
     Dropped,
-    Mempool,
     NonceTooHigh,
     PoolFull,
     Replaced,
     ReplacementUnderpriced,
-    slots_of,
 )
-from chain.node.node import DEFAULT_CHAIN_ID
 from chain.node.transactions import Transaction, decode
 from tests.chain.node.programs import ADDRESSES, signed
 
