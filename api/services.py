@@ -8,6 +8,7 @@ from api.auth.book import RoleBook
 from api.auth.nonces import Nonces
 from api.auth.sign_in import SignIn
 from api.auth.tokens import Tokens
+from api.courier import Courier
 from api.custody import Custody
 from api.indexer import Indexer
 from api.relay import Relay
@@ -98,7 +99,7 @@ def build_services(settings: Settings) -> Services:
     projection = Projection(
         open_engine(settings.projection_url), identity_of(deployment), settings.chain_reorg_blocks
     )
-    reader = EventReader(rpc, deployment)
+    reader, courier = EventReader(rpc, deployment), Courier(transactor)
 
     def catch_up() -> int:
         try:
@@ -106,6 +107,7 @@ def build_services(settings: Settings) -> Services:
         except ProjectionRefused as refusal:
             if refusal.facts.get("reason") != "moved by another process":
                 raise  # several API workers take turns; each finds what the other has done
+        courier.pass_by()
         return projection.block()
 
     indexer = Indexer(catch_up, settings.indexer_interval_s)

@@ -154,6 +154,20 @@ class Delivery:
                 if any(flight.outcome is None for flight in waiting):
                     patience.wait_or_raise(_unmined(waiting))
 
+    def nudge(self, flights: Sequence[Flight]) -> None:
+        """Send what no block holds once more, and forget what is final: one round, without waiting.
+
+        Raises
+        ------
+        ChainUnreachable
+        """
+        for batch in _chunks(flights):
+            self._send_and_look(batch, [])
+        if any(flight.mined is not None for flight in flights):
+            final = self._manner.finality.newest(self._rpc)
+            done = [flight for flight in flights if flight.mined is not None and flight.block <= final]
+            self._pending.forget([flight.now for flight in done])
+
     def _patience(self) -> Patience:
         return Patience(self._manner.patience_s, in_all=self._manner.patience_in_all)
 
@@ -161,7 +175,11 @@ class Delivery:
         """Send what was not sent just now, and look for receipts; adds flights that have to fill gaps."""
         self._resigner.outbid(batch)
         now_s = time.monotonic()
-        sending = [each for each in batch if each.sent_s is None or now_s - each.sent_s >= RESEND_S]
+        sending = [
+            each
+            for each in batch
+            if each.under_way and (each.sent_s is None or now_s - each.sent_s >= RESEND_S)
+        ]
         answers = self._rpc.batch(
             [("eth_sendRawTransaction", ["0x" + each.now.raw.hex()]) for each in sending]
         )

@@ -77,6 +77,10 @@ class DeployJournal:
         """Return what is kept of these accounts."""
         return [each for each in self._raws if each.sender in senders]
 
+    def everything(self) -> list[SignedTransaction]:
+        """Return all that was signed."""
+        return list(self._raws)
+
     def done(self) -> None:
         """Remove it: the deployment is written down elsewhere."""
         if self._path is not None:

@@ -36,6 +36,9 @@ class Pending(Protocol):
     def of(self, senders: Collection[str]) -> list[SignedTransaction]:
         """Return what is kept of these accounts, by account and nonce, the oldest of a nonce first."""
 
+    def everything(self) -> list[SignedTransaction]:
+        """Return all that is kept, in the same order."""
+
 
 class NothingPending:
     """Keeps nothing: for a chain of our own, which has a transaction on disk before it answers."""
@@ -47,6 +50,10 @@ class NothingPending:
         """Do nothing."""
 
     def of(self, _senders: Collection[str]) -> list[SignedTransaction]:
+        """Return nothing."""
+        return []
+
+    def everything(self) -> list[SignedTransaction]:
         """Return nothing."""
         return []
 
@@ -81,14 +88,13 @@ class PendingStore:
 
     def of(self, senders: Collection[str]) -> list[SignedTransaction]:
         """Return what is kept of these accounts, by account and nonce, the oldest of a nonce first."""
-        found = []
+        return [each for each in self.everything() if each.sender in senders]
+
+    def everything(self) -> list[SignedTransaction]:
+        """Return all that is kept, in the same order."""
         with self._lock:
-            for sender in sorted(senders):
-                query = "SELECT raw FROM pending WHERE sender = ?"
-                found += [
-                    read_transaction(raw, self._chain_id)
-                    for (raw,) in self._connection.execute(query, (sender,))
-                ]
+            raws = [raw for (raw,) in self._connection.execute("SELECT raw FROM pending")]
+        found = [read_transaction(raw, self._chain_id) for raw in raws]
         return sorted(found, key=lambda each: (each.sender, each.nonce, each.fee.max_wei))
 
     def _change(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -66,10 +66,10 @@ class Transactor:
         self._manner = manner or Manner(patience_s=patience_s)
         self._patience_s = self._manner.patience_s
         self._fees = fees or Fees(None)
-        self._pending = pending or NothingPending()
+        self.pending = pending or NothingPending()
         self._nonces = Nonces(rpc)
         self._delivery = Delivery(
-            rpc, deployment.chain_id, self._nonces, self._fees, self._pending, self._manner, self._explain
+            rpc, deployment.chain_id, self._nonces, self._fees, self.pending, self._manner, self._explain
         )
 
     # Reading ------------------------------------------------------------------------------------------------
@@ -124,6 +124,10 @@ class Transactor:
             self._require_next(flight.now)
             self._dry_run(flight.now)
         return _done(self._deliver([flight])[0])
+
+    def nudge(self, flights: Sequence[Flight]) -> None:
+        """Send what no block holds once more, and forget what is final; raises ChainUnreachable."""
+        self._delivery.nudge(flights)
 
     def _require_next(self, transaction: SignedTransaction) -> None:
         # One from the future would wait in the mempool, and whoever relays it with it, until the gap closes.
@@ -205,7 +209,7 @@ class Transactor:
         unknown = self._nonces.unknown(signers)
         if not unknown:
             return
-        left = self._pending.of(unknown)
+        left = self.pending.of(unknown)
         self._delivery.mine(
             [
                 Flight(list(same), signers[sender])

@@ -212,7 +212,7 @@ def test_what_was_signed_before_a_crash_is_sent_before_anything_new(
     later.send(firm, Call("SettlementCash", "transfer", (to, 8)))
     assert transactor.read(Call("SettlementCash", "balanceOf", (to,))) == 15
     assert nonces_of(transactor.rpc, keyring, ["firm:crash"]) == [4]
-    assert later._pending.of([firm.address]) == []
+    assert later.pending.of([firm.address]) == []
 
 
 def test_another_node_goes_on_where_one_was_killed(tmp_path: Path, keyring: Keyring) -> None:
