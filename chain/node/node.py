@@ -31,6 +31,7 @@ from chain.node.mempool import Mempool
 from chain.node.modes import Mining
 from chain.node.pruning import Kept
 from chain.node.quota import Quota, QuotaRule
+from chain.node.remembered import Remembered
 from chain.node.rules import Rules, extra_data
 from chain.node.store import Store
 from chain.node.transactions import Transaction, check, decode
@@ -104,6 +105,7 @@ class Node:
             self.clock = Clock()
             self._world: World | None = None
             self._reading: World | None = None
+            self.remembered = Remembered()
             self._building: Building | None = None
             self.unlocked = Unlocked(settings.unlocked if settings.test_methods else 0)
             self._snapshots: dict[str, dict[str, Any]] = self.store.meta("snapshots") or {}
