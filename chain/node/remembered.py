@@ -1,8 +1,8 @@
 """Answers to calls at the head, as long as it is the head: who asks the same again need not wait for the EVM.
 
 A call depends on the state, on its own parameters and on the block that it is run in: its number, its time,
-what never changes. So what was answered is remembered under the head's hash, that time and the parameters, and
-never gets old. Only results are remembered, no refusals; and neither long questions nor long answers.
+what never changes. So what was answered is remembered under the head's hash, that time and the parameters,
+and never gets old. Only results are remembered, no refusals; and neither long questions nor long answers.
 """
 
 from __future__ import annotations
