@@ -18,6 +18,9 @@ import {Once} from "./libraries/Once.sol";
 ///
 ///      To an account of kind Contract (Clearing) cash comes by a transfer with a call only. A plain transfer or a mint would
 ///      leave there what belongs to nobody. Having code does not make an account one of these: a firm's may be a wallet.
+///
+///      A freeze in the registry (CarbonLedger) holds allowances, not cash: money is frozen at the bank, by whoever may order
+///      the bank to.
 contract SettlementCash is ISettlementCash, ERC1363, AccessManaged, Once {
     /// @dev Most fen at any time; what holders, the projection and the API carry as 64-bit integers.
     uint256 private constant MAX_SUPPLY_FEN = uint256(uint64(type(int64).max));

@@ -6,6 +6,12 @@ from brownie.exceptions import VirtualMachineError
 from carat_world import World, allowance, fresh_id
 
 
+def test_every_contract_test_runs_on_our_own_node() -> None:
+    """brownie has one network in a run: this one."""
+    assert brownie.network.show_active() == "carat-node"
+    assert brownie.web3.client_version.startswith("carat")
+
+
 def test_a_refused_transaction_is_mined_with_its_typed_reason(world: World) -> None:
     """The reason comes out of `debug_traceTransaction`, through two contracts."""
     world.publish()
