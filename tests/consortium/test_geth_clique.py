@@ -49,7 +49,7 @@ def test_the_worked_example_while_one_and_then_another_authority_is_killed(
         Outage(0, begins=(PUBLISHED, 2), ends=(SETTLED, 2)),
         Outage(2, begins=(PUBLISHED, 4), ends=(SETTLED, 4)),
     ]
-    story = Story(network, tmp_path / "state", cycle_s=75, outages=outages)
+    story = Story(network, tmp_path / "state", cycle_s=80, outages=outages)
     require_the_books_numbers(story.tell())
     require_one_history(story)
     for outage in outages:
