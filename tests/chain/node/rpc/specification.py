@@ -29,15 +29,20 @@ def committed() -> dict[str, Any]:
     return extract
 
 
-def fresh(checkout: str) -> dict[str, Any]:
-    """The extract of a checkout."""
+def extractor() -> Any:
+    """scripts/extract_openrpc as a module."""
     path = HERE.parents[3] / "scripts" / "extract_openrpc"
     loader = importlib.machinery.SourceFileLoader("extract_openrpc", str(path))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    extract: dict[str, Any] = module.extracted(Path(checkout))
+    return module
+
+
+def fresh(checkout: str) -> dict[str, Any]:
+    """The extract of a checkout."""
+    extract: dict[str, Any] = extractor().extracted(Path(checkout))
     return extract
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +104,9 @@ def test_the_committed_extract_is_the_checkout_s(request: pytest.FixtureRequest)
     if CHECKOUT is not None:
         fresh = specification.fresh(CHECKOUT)
         assert fresh == {name: extract[name] for name in ("methods", "schemas", "engine")}
+        vectors = json.loads((specification.HERE / "vectors.json").read_text())
+        assert vectors["source"] == extract["source"]
+        assert vectors["vectors"] == specification.extractor().vectors(Path(CHECKOUT))
     assert set(SCHEMAS) == set(extract["schemas"])
 
 
