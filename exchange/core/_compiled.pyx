@@ -262,9 +262,16 @@ cdef class CompiledEngine:
         return found
 
     def memory_bytes(self):
-        """Return what the orders, their ids and the tables of ids take, by what is reserved for them."""
+        """Return what is reserved for orders, their ids and price levels."""
         cdef Core *c = &self.core
-        return (
+        cdef Ladder *l
+        cdef u32 i, side
+        cdef u64 total = (
             c.pool.room * sizeof(Slot) + c.extras_room * sizeof(Extra) + c.rares_room * sizeof(Rare)
             + c.entries_room * sizeof(Entry) + (c.ids.mask + 1) * sizeof(Bucket)
         )
+        for i in range(1, c.listed + 1):
+            for side in range(1, 3):
+                l = own_side(&c.instruments[i], side)
+                total += l.size * sizeof(Level) + l.far.n * sizeof(Run) + l.far.room * sizeof(void *)
+        return total

@@ -8,7 +8,7 @@ ctypedef struct Pool:
 
 
 cdef void pool_grow(Pool *p) noexcept nogil:
-    cdef u32 room = p.room * 2 if p.room else 1024
+    cdef u32 room = more_room(p.room, 1024)
     p.slots = <Slot *>grow(p.slots, <size_t>p.room * sizeof(Slot), <size_t>room * sizeof(Slot))
     p.room = room
     if p.used == 0:

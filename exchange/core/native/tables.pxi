@@ -70,7 +70,7 @@ cdef void rebuild_ids(Core *c, u64 room) noexcept nogil:
 
 
 cdef void grow_entries(Core *c) noexcept nogil:
-    cdef u32 room = c.entries_room * 2 if c.entries_room else 1024
+    cdef u32 room = more_room(c.entries_room, 1024)
     c.entries = <Entry *>grow(c.entries, <size_t>c.entries_room * sizeof(Entry), <size_t>room * sizeof(Entry))
     c.entries_room = room
     if c.entries_used == 0:
@@ -118,7 +118,7 @@ cdef u32 find_position(Core *c, u32 participant, u32 instrument) noexcept nogil:
 cdef u32 make_position(Core *c, u32 participant, u32 instrument) noexcept nogil:
     cdef u32 room, i
     if c.positions_used >= c.positions_room:
-        room = c.positions_room * 2 if c.positions_room else 256
+        room = more_room(c.positions_room, 256)
         c.positions = <Position *>grow(
             c.positions, <size_t>c.positions_room * sizeof(Position), <size_t>room * sizeof(Position)
         )
@@ -173,7 +173,7 @@ cdef u32 find_address(Core *c, const u8 *address) noexcept nogil:
 cdef u32 add_participant(Core *c, const u8 *address) noexcept nogil:
     cdef u32 room, i
     if c.participants + 1 >= c.who_room:
-        room = c.who_room * 2 if c.who_room else 256
+        room = more_room(c.who_room, 256)
         c.who = <Who *>grow(c.who, <size_t>c.who_room * sizeof(Who), <size_t>room * sizeof(Who))
         c.who_room = room
     c.participants += 1
@@ -205,7 +205,7 @@ cdef u32 add_instrument(Core *c, u64 low, u64 high) noexcept nogil:
     cdef u32 room, i
     cdef Instrument *m
     if c.listed + 1 >= c.instruments_room:
-        room = c.instruments_room * 2 if c.instruments_room else 16
+        room = more_room(c.instruments_room, 16)
         c.instruments = <Instrument *>grow(
             c.instruments, <size_t>c.instruments_room * sizeof(Instrument), <size_t>room * sizeof(Instrument)
         )
@@ -247,7 +247,7 @@ cdef Transfer *add_transfer(Core *c, u32 participant, const u8 *name) noexcept n
     cdef u32 room, i
     cdef Transfer *t
     if c.transfers_used >= c.transfers_room:
-        room = c.transfers_room * 2 if c.transfers_room else 256
+        room = more_room(c.transfers_room, 256)
         c.transfers = <Transfer *>grow(
             c.transfers, <size_t>c.transfers_room * sizeof(Transfer), <size_t>room * sizeof(Transfer)
         )

@@ -14,6 +14,7 @@ cdef extern from *:
 
     typedef unsigned __int128 carat_u128;
     typedef __int128 carat_i128;
+    #define CARAT_INT63 0x7FFFFFFFFFFFFFFFull
     #define CARAT_LIKELY(x) __builtin_expect(!!(x), 1)
     #define CARAT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -76,6 +77,7 @@ cdef extern from *:
     """
     ctypedef unsigned long long u128 "carat_u128"
     ctypedef long long i128 "carat_i128"
+    const u64 INT63 "CARAT_INT63"
     bint likely "CARAT_LIKELY" (bint) noexcept nogil
     bint unlikely "CARAT_UNLIKELY" (bint) noexcept nogil
     void prefetch "carat_prefetch" (const void *at) noexcept nogil
@@ -91,7 +93,12 @@ cdef enum:
     WINDOW_MAX = 131072
     RUN_ITEMS = 128
 
-cdef u64 INT63 = 0x7FFFFFFFFFFFFFFF
+cdef inline u32 more_room(u32 room, u32 first) noexcept nogil:
+    # How many items an array has room for next: large ones grow by a quarter, which costs no copy.
+    if room == 0:
+        return first
+    return room * 2 if room < 65536 else room + room // 4
+
 
 ctypedef struct Slot:
     # What the book knows of an order: 32 bytes, two to a cache line, recycled, so that the book stays dense.
