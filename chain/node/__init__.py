@@ -29,9 +29,9 @@ import os
 # py-evm hashes more than anything else; safe-pysha3 is two to three times faster than pycryptodome.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
 
-from chain.node.lean import put_off_prague
+from chain.node.lean import put_off_curves
 
-put_off_prague()
+put_off_curves()
 
 from chain.node.process import NodeProcess, start_node  # noqa: E402
 

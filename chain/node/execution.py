@@ -20,8 +20,6 @@ from eth.exceptions import (
     VMError,
     WriteProtection,
 )
-from eth_abi.abi import decode as abi_decode
-from eth_abi.exceptions import DecodingError
 
 from chain.node.blocks import Log, Receipt, logs_bloom
 from chain.node.errors import ExecutionReverted, RpcError, ServerError
@@ -119,11 +117,16 @@ def failure_text(error: VMError) -> str:
 
 def revert_message(output: bytes) -> str:
     """`execution reverted`, with the reason where the data is Error(string) or Panic(uint256)."""
+    if output[:4] not in (_ERROR_SELECTOR, _PANIC_SELECTOR):
+        return "execution reverted"
+    # Read late: its grammar takes a while, and a node may run long before anybody needs it.
+    from eth_abi.abi import decode as abi_decode  # noqa: PLC0415
+    from eth_abi.exceptions import DecodingError  # noqa: PLC0415
+
     try:
         if output[:4] == _ERROR_SELECTOR:
             return f"execution reverted: {abi_decode(['string'], output[4:])[0]}"
-        if output[:4] == _PANIC_SELECTOR:
-            return f"execution reverted: panic code {abi_decode(['uint256'], output[4:])[0]:#x}"
+        return f"execution reverted: panic code {abi_decode(['uint256'], output[4:])[0]:#x}"
     except (DecodingError, UnicodeDecodeError, OverflowError):
         pass
     return "execution reverted"
