@@ -210,7 +210,7 @@ class Transactor:
         if not unknown:
             return
         left = self.pending.of(unknown)
-        self._delivery.mine(
+        self._delivery.deliver(
             [
                 Flight(list(same), signers[sender])
                 for (sender, _), same in groupby(left, key=lambda each: (each.sender, each.nonce))

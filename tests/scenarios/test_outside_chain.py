@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from api.stack.attach import attached
@@ -21,6 +22,7 @@ from chain.keys import Keyring
 from chain.refusals import ChainMismatch, FinalityUnknown
 from chain.rpc import ChainRpc
 from chain.transactor import Transactor
+from tests.support.actors import Actor
 from tests.support.carat import carat
 from tests.support.faulty_proxy import faulty_proxy
 from tests.support.processes import running, running_node
@@ -121,7 +123,7 @@ def test_another_chain_than_the_deployed_one_is_refused(
     assert OutsideChain.kept(DataDirectory(deployed)) is not None
 
 
-def test_the_whole_stack_runs_there_and_an_act_by_the_api_waits_until_it_is_final(
+def test_the_whole_stack_runs_there_and_acts_by_the_api_wait_until_they_are_final(
     deployed: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CARAT_PASSPHRASE", PASSPHRASE["CARAT_PASSPHRASE"])
@@ -138,6 +140,13 @@ def test_the_whole_stack_runs_there_and_an_act_by_the_api_waits_until_it_is_fina
         with attached(deployed) as other:
             assert other.node_url == stack.node_url
             assert other.transactor().read(Call("SettlementCash", "totalSupply")) == 5
+        with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False) as http:
+            registrar = Actor(http, keyring.signer("registrar"))
+            firm = keyring.signer("firm:there").address
+            before = int(transactor.rpc.call("eth_blockNumber"), 16)
+            opened = registrar.done(f"/accounts/{firm}", {"kind": "firm", "name": "There"})
+            assert opened["account"] == firm
+            assert int(transactor.rpc.call("eth_blockNumber"), 16) >= before + 1 + DEPTH
         told = read_json(deployed / "stack.json")
         assert told["urls"]["node"] == f"{url},{second.url}"
     kept = OutsideChain.kept(DataDirectory(deployed))
