@@ -13,7 +13,8 @@ from typing import Final
 from consortium_tools.authorities import Authority, Consortium
 from consortium_tools.genesis import QBFT_GAS_LIMIT, qbft_genesis
 
-BESU_OLDEST: Final = "26.1.0"
+# 26.2 mended Shanghai and votes under QBFT, 26.3 the decoding of proposals.
+BESU_OLDEST: Final = "26.3.0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,10 @@ def test_besu_is_looked_for_and_its_absence_explained(
 ) -> None:
     with pytest.raises(EngineMissing, match="no package registry holds it"):
         besu_network.find()
-    program(tmp_path / "bin" / "besu", "echo besu/v25.12.0/linux-x86_64/openjdk-java-21")
-    with pytest.raises(EngineMissing, match=r"is Besu 25\.12; 26\.1\.0 or newer is needed"):
+    program(tmp_path / "bin" / "besu", "echo besu/v26.2.0/linux-x86_64/openjdk-java-21")
+    with pytest.raises(EngineMissing, match=r"is Besu 26\.2; 26\.3\.0 or newer is needed"):
         besu_network.find()
-    program(tmp_path / "bin" / "besu", "echo besu/v26.1.0/linux-x86_64/openjdk-java-21")
+    program(tmp_path / "bin" / "besu", "echo besu/v26.3.0/linux-x86_64/openjdk-java-21")
     assert besu_network.find() == str(tmp_path / "bin" / "besu")
     monkeypatch.setenv("CARAT_BESU", str(tmp_path / "nothing"))
     with pytest.raises(EngineMissing, match="is Besu unknown"):
