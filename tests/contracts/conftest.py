@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 from carat_world import World, make_world, return_to, take_snapshot
+from twin import prepared
+
+from tests.support.contract_fuzz.trial import Trial
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +19,13 @@ def deployed() -> World:
 def world(deployed: World) -> Iterator[World]:
     with undone_afterwards():
         yield deployed
+
+
+@pytest.fixture(scope="module")
+def trial() -> Iterator[Trial]:
+    """The contracts and the model of them, side by side."""
+    with undone_afterwards():
+        yield prepared()
 
 
 @pytest.fixture(autouse=True)

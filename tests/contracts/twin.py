@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from brownie import accounts, web3
-from carat_world import return_to, root_of, take_snapshot
+from carat_world import allowance, offset, return_to, root_of, take_snapshot
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
@@ -23,9 +23,12 @@ from tests.support.contract_fuzz.trial import Trial
 SENDERS = (*OFFICES, "firm", "rival", "person", "stranger")  # the node's unlocked accounts
 SIGNERS = ("verifier", "reviewer")  # only sign
 DAY_S = 24 * 3600
+PERIOD = 2026
 
 WHO = st.sampled_from(SENDERS)
 FIRM = st.sampled_from(("firm", "rival"))
+UNIT = st.sampled_from((allowance(), offset(project=1), allowance(2027)))
+BESIDE = st.sampled_from((-1, 0, 1))  # seconds from where something changes
 NAME = st.integers(0, 40).map(lambda number: root_of(f"act {number}") if number else bytes(32))
 QUANTITY = st.one_of(st.integers(0, 20), st.integers(0, 600), st.sampled_from((2**63 - 1, 2**256 - 1)))
 

@@ -12,6 +12,7 @@ from eth_abi.exceptions import EncodingError
 from tests.support.contract_fuzz import draw_market as market
 from tests.support.contract_fuzz import draw_registry as registry
 from tests.support.contract_fuzz import draw_rights as rights
+from tests.support.contract_fuzz import draw_verification as verification
 from tests.support.contract_fuzz.act import Act
 from tests.support.contract_fuzz.coverage import Coverage
 from tests.support.contract_fuzz.scene import Scene
@@ -26,9 +27,9 @@ _DRAWS: tuple[tuple[float, Draw], ...] = (
     (7, registry.deposit_units), (2.5, registry.transfer_batch),
     (1.2, registry.publish_period), (3, registry.allocate), (0.5, registry.record_verified),
     (6, registry.surrender), (1, registry.publish_price), (3, registry.assess),
-    (2, registry.accredit), (0.4, registry.revoke), (0.3, registry.declare_conflict),
-    (1, registry.register_project), (4, registry.file_report), (4, registry.accept_emissions),
-    (4, registry.accept_reductions),
+    (2, verification.accredit), (0.4, verification.revoke), (0.3, verification.declare_conflict),
+    (1, verification.register_project), (4, verification.file_report), (4, verification.accept_emissions),
+    (4, verification.accept_reductions),
     (4, market.mint), (2, market.redeem_cash), (6, market.move_token), (7, market.call_token),
     (0.8, market.hook), (8, market.settle), (1.5, market.unwind), (1, market.unwind_abandoned),
     (5, market.release), (1, market.request_exit), (1.5, market.leave),
@@ -41,7 +42,7 @@ _DRAWS: tuple[tuple[float, Draw], ...] = (
 # What asks for the time: drawn when the clock has just come to a deadline, or beside it.
 _SHARP: tuple[Draw, ...] = (
     registry.surrender, registry.assess, registry.assess,
-    registry.accept_emissions, registry.accept_reductions,
+    verification.accept_emissions, verification.accept_reductions,
     market.leave, market.leave, market.unwind_abandoned,
 )  # fmt: skip
 _SUMS = list(accumulate(weight for weight, _ in _DRAWS))
@@ -126,7 +127,7 @@ class Dice:
 
     def _by_regulator(self, other: Act) -> Act:
         scene = self.scene
-        draws = (registry.allocate, registry.accredit, registry.set_frozen, market.accredit_provider)
+        draws = (registry.allocate, verification.accredit, registry.set_frozen, market.accredit_provider)
         return (
             scene.pick(draws)(scene) if scene.chance(0.6) else (self._right() if scene.chance(0.5) else other)
         )
