@@ -30,7 +30,7 @@ def report_table(report: Report) -> RenderableType:
 
 def row_line(row: Row) -> str:
     """A row in one line, for progress."""
-    return f"{row.name}: {_measured(row)} {row.unit} ({'passed' if row.passed else 'not passed'})"
+    return f"{row.name}: {_measured(row)} ({'passed' if row.passed else 'not passed'})"
 
 
 def _measured(row: Row) -> str:

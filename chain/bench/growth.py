@@ -97,6 +97,7 @@ def by_accounts(directory: Path, sizes: Sequence[int], say: Say) -> list[dict[st
         holders = _Holders(wire, market)
         for size in sizes:
             holders.grow(size, say)
+            wire.node._drop_world()  # what was just written is in memory: it is to be read from the trie
             some = [holders.address(dice.randrange(size)) for _ in range(2 * _SAMPLES)]
             raws = [
                 market.act(firm, _give(firm, to), 200_000)
@@ -264,6 +265,9 @@ def _bytes(node: Node, table: bytes) -> int:
 
 def _disk_bytes(node: Node) -> int:
     return (Path(node.store._env.path()) / "data.mdb").stat().st_size
+
+
+PARTS: Final = {"logs": (by_logs, LOGS), "accounts": (by_accounts, ACCOUNTS), "history": (by_history, BLOCKS)}
 
 
 def write(found: dict[str, Any], path: Path) -> None:
