@@ -29,7 +29,7 @@ PLACES: Final = b"log_places"
 TERMS: Final = b"log_terms"
 TABLES: Final = (PLACES, TERMS)
 SEGMENT_BLOCKS: Final = 256
-SEGMENT_LOGS: Final = 2_048
+SEGMENT_LOGS: Final = 1_024
 
 COUNT: Final = Struct("<H")
 PLACE: Final = Struct("<BIII")
