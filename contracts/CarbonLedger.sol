@@ -68,7 +68,8 @@ contract CarbonLedger is ICarbonLedger, ERC1155, AccessManaged, Once {
 
     /// @inheritdoc ICarbonLedger
     function issue(uint256 unitId, Issue[] calldata issues, bytes32 requestId) external restricted {
-        if (!_once(requestId, keccak256(abi.encode(this.issue.selector, msg.sender, unitId, issues)))) return;
+        bytes32 digest = keccak256(abi.encode(this.issue.selector, unitId, issues));
+        if (!_onceBy(msg.sender, requestId, digest)) return; // each issuer has ids of its own: see Verification
         if (!UnitId.isWellFormed(unitId)) revert LedgerUnknownUnit(unitId);
         Supply storage supply = _supplies[unitId];
         uint256 issuedT = supply.issuedT;

@@ -16,7 +16,8 @@ import {UnitId} from "./libraries/UnitId.sol";
 /// @notice Accredited verifiers (核查机构) and what they signed: the only way to verified emissions and to offsets.
 /// @dev Always: each entity and period has at most one accepted emission statement, each batch of a project at most one
 ///      issuance, and each accepted statement a verifier who was accredited and unconflicted when it was brought.
-///      A statement's id is one in the whole contract; only an accredited verifier's signature can use it up.
+///      A statement's id is one among all statements, and apart from the ids of the offices: no verifier can use up the id of
+///      his revocation by signing something under it.
 contract Verification is IVerification, EIP712, AccessManaged, Once {
     bytes32 private constant EMISSION_TYPEHASH = keccak256(
         "EmissionStatement(bytes32 statementId,bytes32 reportId,address entity,uint16 period,bytes32 evidenceRoot,uint256 verifiedT,bytes32 documentHash,address verifier)"
@@ -120,7 +121,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     /// @dev In order of precedence: retry, project, verifier, conflict with the developer, signature, reduction, batch.
     function acceptReductionStatement(ReductionStatement calldata statement, bytes calldata signature) external {
         bytes32 digest = keccak256(abi.encode(REDUCTION_TYPEHASH, statement));
-        if (!_once(statement.statementId, digest)) return;
+        if (!_onceBy(address(this), statement.statementId, digest)) return;
         address developer = _developers[statement.projectId];
         if (developer == address(0)) revert VerificationProjectUnknown(statement.projectId);
         _requireSigned(statement.verifier, developer, digest, signature);
@@ -162,7 +163,7 @@ contract Verification is IVerification, EIP712, AccessManaged, Once {
     /// @dev In order of precedence: retry, report, match, latest, already verified, verifier, conflict, signature.
     function _acceptEmissions(EmissionStatement memory statement, bytes calldata signature) private {
         bytes32 digest = keccak256(abi.encode(EMISSION_TYPEHASH, statement));
-        if (!_once(statement.statementId, digest)) return;
+        if (!_onceBy(address(this), statement.statementId, digest)) return;
         _requireReport(statement);
         _requireUnverified(statement.entity, statement.period);
         _requireSigned(statement.verifier, statement.entity, digest, signature);

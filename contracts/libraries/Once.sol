@@ -3,9 +3,10 @@ pragma solidity 0.8.30;
 
 /// @title Once
 /// @notice Makes every act happen once: the client names it, the contract remembers what that name did.
-/// @dev An act of an office (a role, a signed statement) has an id of its own in the whole contract. An act of a holder
-///      (surrender, deposit, redeem ...) has its id within that holder's acts, so that nobody can use up the id of
-///      somebody else by sending it first: two holders may use one id, and a reader keys such acts by (holder, id).
+/// @dev An act of an office (a role) has an id of its own in the whole contract. An act of a holder (surrender, deposit,
+///      redeem ...) has its id within that holder's acts, so that nobody can use up the id of somebody else by sending
+///      it first: two holders may use one id, and a reader keys such acts by (holder, id). Signed statements, and what is
+///      issued for them, are held by the contract that takes them: a verifier cannot use up the id of an office's act.
 abstract contract Once {
     /// @notice The id did something else before. `recorded` and `given` are digests of the arguments.
     error RequestIdReused(bytes32 requestId, bytes32 recorded, bytes32 given);

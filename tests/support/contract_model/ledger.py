@@ -87,8 +87,8 @@ class CarbonLedger(Managed, Once):
 
     @restricted
     def issue(self, msg: Msg, unit: int, issues: list[tuple[Address, int]], request_id: bytes) -> None:
-        facts = (msg.function.selector, msg.sender, unit, tuple(issues))
-        if not self.once(request_id, facts, _issue_digest):
+        facts = (msg.function.selector, unit, tuple(issues))
+        if not self.once_by(msg.sender, request_id, facts, _issue_digest):
             return
         if not units.is_well_formed(unit):
             raise Refused("LedgerUnknownUnit", unit)
@@ -250,7 +250,7 @@ def _freeze_digest(facts: tuple[Any, ...]) -> bytes:
 
 
 def _issue_digest(facts: tuple[Any, ...]) -> bytes:
-    return digest(["bytes4", "address", "uint256", "(address,uint256)[]"], facts)
+    return digest(["bytes4", "uint256", "(address,uint256)[]"], facts)
 
 
 def _cancel_digest(facts: tuple[Any, ...]) -> bytes:

@@ -127,7 +127,7 @@ class Verification(Managed, Once):
     def _accept_emissions(self, statement: Statement, signature: bytes) -> None:
         """In order of precedence: retry, report, match, latest, verified, verifier, conflict, signature."""
         statement_id, report_id, entity, period, evidence, verified_t, document, verifier = statement
-        if not self.once(statement_id, statement, emission_hash):
+        if not self.once_by(self.address, statement_id, statement, emission_hash):
             return
         filed = self.reports[entity, report_id]
         if filed is None:
@@ -156,7 +156,7 @@ class Verification(Managed, Once):
         """In order of precedence: retry, project, verifier, conflict, signature, reduction, batch."""
         statement = tuple(statement)
         statement_id, project, vintage, batch, _, baseline_t, project_t, leakage_t, _, verifier = statement
-        if not self.once(statement_id, statement, reduction_hash):
+        if not self.once_by(self.address, statement_id, statement, reduction_hash):
             return
         developer = self.developers[project]
         if developer == ZERO_ADDRESS:
