@@ -49,6 +49,7 @@ _TAG_PLACE: Final = {
     "eth_getBalance": 1,
     "eth_getBlockByNumber": 0,
 }
+_CARDS: Final = 50
 _UNKNOWN_BLOCK: Final = {"code": -32000, "message": "unknown block"}
 _Answer = tuple[int, bytes]
 
@@ -92,12 +93,14 @@ class FaultyProxy:
             return fault, own
 
     def _deal(self) -> None:
-        """Shuffle as many cards as it takes for the rarest fault to come once, so that each surely comes."""
+        """Shuffle a deck, so that a fault with a share of one card or more comes in every one."""
         self._dealt = dict(self.faults)
-        rarest = min((each for each in self._dealt.values() if each > 0), default=1.0)
-        cards = max(20, round(1 / rarest))
-        faults = [fault for fault, share in self._dealt.items() for _ in range(round(share * cards))]
-        self._deck = faults + [""] * (cards - len(faults))
+        faults = [
+            fault
+            for fault, share in self._dealt.items()
+            for _ in range(int(share * _CARDS + self._random.random()))
+        ]
+        self._deck = faults + [""] * (_CARDS - len(faults))
         self._random.shuffle(self._deck)
 
     def forward(self, body: bytes) -> _Answer:
