@@ -34,13 +34,11 @@ from eth_utils.logging import get_extended_debug_logger
 
 from chain.node.errors import ServerError
 from chain.node.evm.opcodes import OPCODES
-from chain.node.evm.precompiles import PRECOMPILES
+from chain.node.evm.precompiles import PRECOMPILES, is_too_slow
 from chain.node.evm.program import ExecutionTimeout, program_of
 from chain.node.world import World
 
 BLOCK_GAS_LIMIT = 500_000_000
-MAX_PAIRINGS = 8
-_PAIRING, _PAIR_BYTES = Address(b"\x00" * 19 + b"\x08"), 192
 COINBASE = Address(b"\x00" * 20)
 PREVRANDAO = Hash32(b"\x00" * 32)
 
@@ -136,15 +134,15 @@ class NodeComputation(CancunComputation):
         program_of(self.msg.code).run(self, cast(NodeState, self.state).deadline)
 
     def refuse_slow_precompile(self) -> None:
-        """Give up before py-evm's pure Python pairing, which nothing can interrupt.
+        """Give up before a precompile that nothing can interrupt.
 
         Raises
         ------
         ExecutionTimeout :
-            If time is up, or more than MAX_PAIRINGS are asked for at once: about 0.3 s each.
+            If time is up, or would be long before it ends.
         """
-        pairs = len(self.msg.data) // _PAIR_BYTES if self.msg.code_address == _PAIRING else 0
-        if pairs > MAX_PAIRINGS or time.monotonic() > cast(NodeState, self.state).deadline:
+        late = time.monotonic() > cast(NodeState, self.state).deadline
+        if late or is_too_slow(self.precompiles.get(self.msg.code_address), bytes(self.msg.data)):
             raise ExecutionTimeout
 
 

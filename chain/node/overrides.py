@@ -14,8 +14,7 @@ from eth.vm.execution_context import ExecutionContext
 from eth_typing import Address, BlockNumber, Hash32
 
 from chain.node.errors import InvalidParams, RpcError, ServerError
-from chain.node.evm.program import ExecutionTimeout
-from chain.node.fork import MAX_PAIRINGS, CallState, NodeComputation
+from chain.node.fork import CallState, NodeComputation
 from chain.node.formats import (
     UINT64_MAX,
     checksum,
@@ -29,8 +28,6 @@ from chain.node.world import World
 
 MAX_ACCOUNTS = 1_024
 MAX_SLOTS = 16_384
-_PAIRING, _PAIR_BYTES = Address(b"\x00" * 19 + b"\x08"), 192
-_RUN_PAIRING = NodeComputation._precompiles[_PAIRING]
 Precompiles = dict[Address, Any]
 
 
@@ -105,18 +102,7 @@ class OverriddenState(CallState):
 
     def set_precompiles(self, precompiles: Precompiles) -> None:
         """Let the precompiles be at these addresses."""
-        self.computation_class = type("Moved", (MovedComputation,), {"_precompiles": precompiles})
-
-
-class MovedComputation(NodeComputation):
-    """Cancun with precompiles where they were moved to."""
-
-    def refuse_slow_precompile(self) -> None:
-        """As without overrides, wherever the pairing is."""
-        super().refuse_slow_precompile()
-        pairs = len(self.msg.data) // _PAIR_BYTES
-        if pairs > MAX_PAIRINGS and self.precompiles.get(self.msg.code_address) is _RUN_PAIRING:
-            raise ExecutionTimeout
+        self.computation_class = type("Moved", (NodeComputation,), {"_precompiles": precompiles})
 
 
 def read_overrides(accounts: Any, block: Any = None) -> Overrides:

@@ -23,9 +23,16 @@ from eth_typing import Address
 
 Precompile = Callable[[ComputationAPI], ComputationAPI]
 
+MAX_PAIRINGS: Final = 8
+MAX_BLAKE_ROUNDS: Final = 200_000
+
 _MODEXP: Final = Address(b"\x00" * 19 + b"\x05")
+_PAIRING: Final = Address(b"\x00" * 19 + b"\x08")
+_BLAKE2F: Final = Address(b"\x00" * 19 + b"\x09")
 _POINT_EVALUATION: Final = Address(b"\x00" * 19 + b"\x0a")
 _POINT_BYTES: Final = 192
+_PAIR_BYTES: Final = 192
+_BLAKE_BYTES, _ROUNDS_BYTES = 213, 4
 _POINT_ANSWER: Final = FIELD_ELEMENTS_PER_BLOB.to_bytes(32, "big") + BLS_MODULUS.to_bytes(32, "big")
 _HEAD_BYTES: Final = 96
 _modexp: Final[Precompile] = CANCUN_PRECOMPILES[_MODEXP]
@@ -85,3 +92,16 @@ PRECOMPILES: Final[dict[Address, Precompile]] = {
     _MODEXP: modexp,
     _POINT_EVALUATION: point_evaluation,
 }
+
+
+def is_too_slow(precompile: Precompile | None, data: bytes) -> bool:
+    """Whether py-evm's pure Python, which nothing can interrupt, would take seconds for little gas.
+
+    More than MAX_PAIRINGS pairings, about 0.3 s each, or MAX_BLAKE_ROUNDS rounds of BLAKE2, about 12
+    microseconds each.
+    """
+    if precompile is PRECOMPILES[_PAIRING]:
+        return len(data) // _PAIR_BYTES > MAX_PAIRINGS
+    if precompile is PRECOMPILES[_BLAKE2F] and len(data) == _BLAKE_BYTES:
+        return int.from_bytes(data[:_ROUNDS_BYTES], "big") > MAX_BLAKE_ROUNDS
+    return False

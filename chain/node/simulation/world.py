@@ -14,7 +14,7 @@ from chain.node.errors import ServerError
 from chain.node.fork import CallExecutor
 from chain.node.formats import UINT64_MAX, checksum
 from chain.node.hashing import keccak
-from chain.node.overrides import MovedComputation, OverriddenState, Precompiles
+from chain.node.overrides import OverriddenState, Precompiles
 from chain.node.simulation.errors import (
     SimulatedFeeTooLow,
     SimulatedFundsTooLow,
@@ -82,7 +82,7 @@ class SimulatedState(OverriddenState):
         self.computation_class = type("Telling", (TellingComputation,), members)
 
 
-class TellingComputation(TracingComputation, MovedComputation):
+class TellingComputation(TracingComputation):
     """Frames that begin with a log of the ether they got."""
 
     def __init__(
