@@ -1,7 +1,7 @@
 """Builds the core's book as an engine of the public benchmark: a shared object without Python.
 
-Cython names functions and data of the interpreter, in code that never runs here. They are given empty stand-ins,
-so that the object loads on its own.
+Cython names functions and data of the interpreter, in code that never runs here. They are given empty
+stand-ins, so that the object loads on its own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The engine core behind the public matching benchmark."""
