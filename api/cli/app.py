@@ -44,4 +44,5 @@ app.add_typer(_exchange, name="exchange")
 
 _bench = typer.Typer(help="How fast it is, beside its peers, on this machine.", no_args_is_help=True)
 _bench.command("chain")(bench.bench_chain)
+_bench.command("exchange")(bench.bench_exchange)
 app.add_typer(_bench, name="bench")

@@ -25,7 +25,7 @@ Directory = Annotated[
         "--directory",
         exists=True,
         file_okay=False,
-        help="Where the chains are put meanwhile: the disk to measure. Else where temporary files are.",
+        help="Where chains and journals are put meanwhile: the disk to measure. Else with temporary files.",
         show_default=False,
     ),
 ]
@@ -55,6 +55,36 @@ def bench_chain(
             seconds=min(seconds, _QUICK_SECONDS) if quick else seconds,
             quick=quick,
             peers=not no_peers,
+            directory=directory,
+        )
+        report = run(plan, on_step, lambda row: on_step(row_line(row)))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        results.print(report_table(report))
+    if not report.passed and not quick:
+        raise typer.Exit(1)
+
+
+def bench_exchange(
+    rows: Rows = None,
+    quick: Quick = False,
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the engine: matching, risk, replay and memory of its core; journal and HTTP of the product.
+
+    What only computes is timed in CPU time of its one thread, so it needs no quiet machine; journal and HTTP
+    do. Not measured here: the binary TCP gateway, and commit times at a fixed rate of orders. Every result
+    is checked before it counts. Exit code 1 where a row does not meet its target.
+    """
+    with steps("reading the program") as on_step:
+        from api.cli.bench_table import report_table, row_line  # noqa: PLC0415
+        from exchange.bench.suite import ROWS, Plan, run  # noqa: PLC0415
+
+        plan = Plan(
+            rows=ROWS if rows is None else tuple(name for name in rows.split(",") if name),
+            quick=quick,
             directory=directory,
         )
         report = run(plan, on_step, lambda row: on_step(row_line(row)))

@@ -1,0 +1,213 @@
+"""The rows that the core alone answers: matching, risk, replay, memory.
+
+What only computes is said in messages a second of CPU time of the one thread that does it; the wall clock's
+figure is in the details. Every stream is checked first: the book alone against the whole core, the core's
+invariants, and the start of the stream against the reference, reports and state hash.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from chain.bench.report import AT_MOST, Row, Target
+from exchange.bench import book as books
+from exchange.bench.book import Book, check_alike, check_invariants, check_reference, engine_of_two
+from exchange.bench.flows import MESSAGE_BYTES, SHAPES, flow, pack
+from exchange.bench.market import TWO_WITHOUT_FEES, Size, batches, commands, opening
+from exchange.bench.replay import JournalLike, write_frames
+from exchange.bench.timing import Rate, rate
+from exchange.core import Engine
+
+SEED: Final = 23
+BATCH: Final = 1_024
+MATCHING_BATCHES: Final = "matching-batches"
+MATCHING_SINGLE: Final = "matching-single"
+RISK: Final = "risk"
+REPLAY: Final = "replay"
+MEMORY: Final = "memory"
+_BY_CPU: Final = "Per second of CPU time; the wall clock's figure is in the details. "
+_REFERENCE_PREFIX: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured: messages of one stream, rounds, and orders of the row about memory."""
+
+    messages: int = 400_000
+    rounds: int = 5
+    open_orders: int = 1_000_000
+
+
+QUICK: Final = Effort(messages=6_000, rounds=1, open_orders=20_000)
+
+
+def matching(name: str, effort: Effort) -> Row:
+    """Matching alone: the core's book without accounts, in batches or one call at a time."""
+    single = name == MATCHING_SINGLE
+    target = Target(3e6) if single else Target(15e6)
+    title = "matching only, one call at a time" if single else "matching only, in batches"
+    title += ", worst of five shapes"
+    method = (
+        f"The core's order book without accounts (exchange/bench/_book.pyx, of the core's own parts), five "
+        f"streams of {effort.messages:,} messages, reports written to memory, "
+        + ("one Python call a message. " if single else f"{BATCH:,} messages a call. ")
+        + _BY_CPU
+        + "Book and trades are compared with the whole core's, whose start is compared with the reference's. "
+        "The whole core on the same streams, cash and tonnes reserved and moved, is in the details."
+    )
+    if books.Book is None:
+        return Row(name, title, "a second", target, None, method, problem="the extension was not built")
+    found: dict[str, Any] = {}
+    worst: float | None = None
+    for shape in SHAPES:
+        messages = list(flow(shape, effort.messages, SEED))
+        packed, run = pack(iter(messages)), commands(messages, TWO_WITHOUT_FEES, SEED)
+        outcome = check_alike(shape, packed, run)
+        check_reference(shape, opening(TWO_WITHOUT_FEES), run, _REFERENCE_PREFIX)
+        alone = _book_rate(packed, effort, single)
+        core = _core_rate(run, effort, single)
+        worst = alone.cpu if worst is None else min(worst, alone.cpu)
+        found[shape] = alone.as_json() | {
+            "whole_core_cpu": round(core.cpu),
+            "trades": outcome.trades,
+            "open_orders": outcome.open_orders,
+        }
+    details = {"shapes": found, "worst_of_whole_core": min(each["whole_core_cpu"] for each in found.values())}
+    return Row(name, title, "a second", target, worst, method, details=details)
+
+
+def _book_rate(packed: bytes, effort: Effort, single: bool) -> Rate:
+    def fresh() -> Any:
+        book = Book(effort.messages)
+        return book.one if single else book.apply
+
+    return rate(effort.messages, effort.rounds, fresh, batches(packed, MESSAGE_BYTES, 1 if single else BATCH))
+
+
+def _core_rate(run: bytes, effort: Effort, single: bool) -> Rate:
+    pieces = batches(run, at_once=1 if single else BATCH)
+    return rate(effort.messages, effort.rounds, lambda: engine_of_two().apply, pieces)
+
+
+def risk(effort: Effort) -> Row:
+    """The whole core: accounts, reservations, fees, position limit and reports."""
+    size = Size()
+    first = opening(size)
+    found: dict[str, Any] = {}
+    worst: float | None = None
+    for shape in SHAPES:
+        run = commands(flow(shape, effort.messages, SEED), size, SEED)
+        engine = _opened(first)
+        reports = sum(len(engine.apply(batch)) for batch in batches(run)) // 128
+        check_invariants(shape, engine)
+        check_reference(shape, first, run, _REFERENCE_PREFIX)
+        measured = rate(effort.messages, effort.rounds, lambda: _opened(first).apply, batches(run))
+        worst = measured.cpu if worst is None else min(worst, measured.cpu)
+        counters = engine.counters()
+        found[shape] = measured.as_json() | {
+            "reports": reports,
+            "trades": counters["trades"],
+            "open_orders": counters["open_orders"],
+        }
+    return Row(
+        RISK,
+        f"with risk, fees and reports, {size.participants:,} participants, worst of five shapes",
+        "a second",
+        Target(6e6),
+        worst,
+        f"The whole engine core: the five streams of {effort.messages:,} commands with participants drawn at "
+        "random and random 128-bit ids, cash and tonnes reserved and moved, fees of maker and taker, a "
+        f"position limit, {BATCH:,} commands a call, all reports as bytes. {_BY_CPU}Every invariant is "
+        "checked at the end, and the start against the reference.",
+        details={"shapes": found, "participants": size.participants},
+    )
+
+
+def _opened(first: bytes) -> Engine:
+    engine = Engine()
+    engine.apply(first)
+    return engine
+
+
+def replay(effort: Effort, folder: Path) -> Row:
+    """Frames read from a file, their checksums and hashes checked, and applied to an empty core."""
+    size = Size()
+    first = opening(size)
+    run = commands(flow("normal", effort.messages, SEED), size, SEED)
+    live = _opened(first)
+    for batch in batches(run):
+        live.apply(batch)
+    path = folder / "frames"
+    write_frames(path, [*batches(first), *batches(run)])
+    count = (len(first) + len(run)) // 64
+
+    def whole() -> Any:
+        return lambda checks: _replayed(path, checks)
+
+    checked = rate(count, effort.rounds, whole, [True])
+    unchecked = rate(count, effort.rounds, whole, [False])
+    again = _replayed(path, True)
+    if again.state_hash() != live.state_hash():
+        raise books.BenchResultWrong(row=REPLAY, reason="the replayed state's hash is not the first run's")
+    return Row(
+        REPLAY,
+        "replay of recorded commands",
+        "a second",
+        Target(10e6),
+        checked.cpu,
+        f"{count:,} commands (the normal stream of {size.participants:,} participants) in a file of frames "
+        f"of {BATCH:,}, each with a CRC-32 and a SHA-256 over the frame and the hash before it: read, "
+        "checked, and applied to an empty core without making reports into bytes. Not the product's journal, "
+        f"which has its own format. {_BY_CPU}The state hash at the end is the first run's.",
+        details={
+            "checked": checked.as_json(),
+            "without_checksums": unchecked.as_json(),
+            "bytes": path.stat().st_size,
+        },
+    )
+
+
+def _replayed(path: Path, checks: bool) -> Engine:
+    engine = Engine()
+    do = engine.apply_unreported if engine.is_compiled else engine.apply
+    for frame in JournalLike(path, checks=checks):
+        do(frame)
+    return engine
+
+
+def memory(effort: Effort) -> Row:
+    """Bytes an open order takes, in a process of its own."""
+    size = Size()
+    found = measure_memory(effort.open_orders, size.participants)
+    grown = found["resident_bytes"] / found["open_orders"]
+    reserved = found["reserved_bytes"] / found["open_orders"]
+    return Row(
+        MEMORY,
+        "memory of an open order",
+        "bytes",
+        Target(200, sense=AT_MOST),
+        max(grown, reserved),
+        f"A process of its own enters {effort.open_orders:,} orders of {size.participants:,} participants "
+        "that all stay. The larger counts of how much its resident memory grew and of what the core says it "
+        "has reserved for orders, ids and price levels.",
+        details={
+            "resident": round(grown, 1),
+            "reserved": round(reserved, 1),
+            "open_orders": effort.open_orders,
+        },
+    )
+
+
+def measure_memory(open_orders: int, participants: int) -> dict[str, int]:
+    """Run `exchange.bench.memory` and return what it says; raises BenchResultWrong."""
+    command = [sys.executable, "-m", "exchange.bench.memory", str(open_orders), str(participants)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    if done.returncode != 0:
+        raise books.BenchResultWrong(row=MEMORY, reason=done.stderr.strip()[-200:])
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
