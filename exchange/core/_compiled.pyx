@@ -21,6 +21,42 @@ include "native/accounts.pxi"
 include "native/apply.pxi"
 include "native/snapshot.pxi"
 include "native/invariants.pxi"
+include "native/bare_types.pxi"
+
+
+ctypedef packed struct BareMessage:
+    # As the public benchmark's generator writes it: 40 bytes.
+    u8 type             # 0 new, 1 cancel, 2 modify
+    u8 side             # 0 buy, 1 sell
+    u8 ioc
+    u8 unused
+    u32 quantity
+    u64 sequence_number
+    u64 order_id
+    i64 price_ticks
+    u64 unused_2
+
+
+ctypedef struct BareOut:
+    Bare book
+    BareReport *reports
+    u64 used
+    u64 room
+
+
+cdef inline BareReport *bare_next(Bare *b) noexcept nogil:
+    # Where matching alone puts its next report: `b` is the first field of a `BareOut`.
+    cdef BareOut *out = <BareOut *>b
+    cdef u64 room
+    if unlikely(out.used == out.room):
+        room = out.room * 2 if out.room else 4096
+        out.reports = <BareReport *>grow(out.reports, out.used * sizeof(BareReport), room * sizeof(BareReport))
+        out.room = room
+    out.used += 1
+    return &out.reports[out.used - 1]
+
+
+include "native/bare.pxi"
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -275,3 +311,48 @@ cdef class CompiledEngine:
                 l = own_side(&c.instruments[i], side)
                 total += l.size * sizeof(Level) + l.far.n * sizeof(Run) + l.far.room * sizeof(void *)
         return total
+
+
+cdef class BareBook:
+    """Matching alone, for measuring: one instrument, no risk, ids of 63 bits. Messages of 40 bytes, as the public
+    benchmark's generator writes them (`BareMessage`); reports of 64, as its interface has them (`BareReport`)."""
+
+    cdef BareOut out
+
+    def __cinit__(self):
+        memset(&self.out, 0, sizeof(BareOut))
+        bare_init(&self.out.book)
+
+    def __dealloc__(self):
+        bare_free(&self.out.book)
+        free(self.out.reports)
+
+    def apply(self, messages not None):
+        """Do a run of messages; return how many reports they made: `reports` has them until the next call."""
+        cdef Py_buffer run
+        cdef Bare *b = &self.out.book
+        cdef const BareMessage *m
+        cdef u64 i, n
+        PyObject_GetBuffer(messages, &run, PyBUF_SIMPLE)
+        try:
+            n = <u64>run.len // sizeof(BareMessage)
+            m = <const BareMessage *>run.buf
+            self.out.used = 0
+            with nogil:
+                for i in range(n):
+                    if m.type == 0:
+                        bare_new(b, m.sequence_number, m.order_id, m.side, m.price_ticks, m.quantity, m.ioc == 0)
+                    elif m.type == 1:
+                        bare_cancel(b, m.sequence_number, m.order_id)
+                    else:
+                        bare_modify(b, m.sequence_number, m.order_id, m.price_ticks, m.quantity)
+                    m += 1
+            return self.out.used
+        finally:
+            PyBuffer_Release(&run)
+
+    def reports(self):
+        """Return the last call's reports."""
+        return PyBytes_FromStringAndSize(
+            <const char *>self.out.reports, <Py_ssize_t>(self.out.used * sizeof(BareReport))
+        )

@@ -1,19 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The core's book behind the C interface of the public matching benchmark.
 
-The same parts as in `exchange/core/_compiled.pyx`: pool, window of levels, bits, runs outside it. Left out is what
-the benchmark does not ask for: risk, fees, 128-bit ids, order types beyond limit and immediate-or-cancel. No
-Python runs here: the build (scripts/engines/build.py) links the interpreter's names to nothing.
+The same parts as in `exchange/core/_compiled.pyx`: pool, window of levels, bits, runs outside it, and matching
+alone (`bare.pxi`). No Python runs here: the build (scripts/engines/build.py) links the interpreter's names to nothing.
 
-The benchmark's ids count up, so an array leads from an id to its slot; ids beyond it go by a table.
 Reports go straight into a ring in shared memory that the drainer reads; it learns of them at the end of each
-call, or every 32 reports.
+call, or every 128 reports.
 """
 
 include "types.pxi"
 include "pool.pxi"
 include "far.pxi"
 include "ladder.pxi"
+include "bare_types.pxi"
 
 cdef extern from "matching_engine_api.h":
     ctypedef struct new_order_t:
@@ -73,15 +72,7 @@ cdef extern from *:
     void pause "carat_pause" () noexcept nogil
 
 cdef enum:
-    ACK = 0
-    TRADE = 1
-    CANCEL_ACK = 2
-    MODIFY_ACK = 3
-    CANCEL_REJECT = 4
-    MODIFY_REJECT = 5
-
-    PUBLISHED_EVERY = 32
-    DIRECT_IDS = 4194304     # ids below this go by the array: 16 MB
+    PUBLISHED_EVERY = 128
 
     BLOCK_BITS = 12          # reports to a block: 4,096, 256 KB
 
@@ -108,21 +99,9 @@ ctypedef struct Ring:
     u32 *pile
     u64 unused_5[3]
 
-ctypedef struct Named:
-    u64 id
-    u32 slot            # 0: empty
-    u32 unused
-
 cdef Ring *ring
 cdef const me_transport_t *foreign   # a transport that is not ours, or NULL
 cdef void *foreign_sink
-cdef Ladder bids
-cdef Ladder asks
-cdef Pool pool
-cdef u32 *slots_of       # an order id's slot, for ids below DIRECT_IDS
-cdef Named *named        # the others: open addressing
-cdef u64 named_mask
-cdef u64 named_used
 
 
 # --- the ring ---
@@ -137,7 +116,7 @@ cdef void *ring_create(u32 capacity) noexcept nogil:
     r.order = <u32 *>grow(NULL, 0, blocks * sizeof(u32))
     r.returned = <u32 *>grow(NULL, 0, blocks * sizeof(u32))
     r.pile = <u32 *>grow(NULL, 0, blocks * sizeof(u32))
-    memset(r.reports, 0, (8 << BLOCK_BITS) * sizeof(me_report_t) if blocks >= 8 else 0)
+    memset(r.reports, 0, (blocks << BLOCK_BITS) * sizeof(me_report_t))   # so that the pages are there
     r.blocks = blocks
     for i in range(blocks):
         r.pile[i] = <u32>(blocks - 1 - i)
@@ -241,233 +220,45 @@ cdef u32 ring_drain(void *handle, me_report_t *out, u32 most) noexcept nogil:
 cdef me_transport_t transport_table
 
 
-# --- from order ids to slots ---
-
-cdef u64 named_place(u64 order_id) noexcept nogil:
-    # Where the id stands in the table, or the empty place where it would.
-    cdef u64 at = (order_id * <u64>0x9E3779B97F4A7C15 >> 20) & named_mask
-    while named[at].slot and named[at].id != order_id:
-        at = (at + 1) & named_mask
-    return at
+cdef inline BareReport *bare_next(Bare *b) noexcept nogil:
+    return <BareReport *>ring_next(ring)
 
 
-cdef void named_set(u64 order_id, u32 slot) noexcept nogil:
-    global named, named_mask, named_used
-    cdef Named *old = named
-    cdef u64 i, room = (named_mask + 1) * 2 if named != NULL else 1024, at
-    if old == NULL or named_used * 2 > named_mask:
-        named = <Named *>grow(NULL, 0, room * sizeof(Named))
-        i = named_mask + 1 if old != NULL else 0
-        named_mask = room - 1
-        while i:
-            i -= 1
-            if old[i].slot:
-                named[named_place(old[i].id)] = old[i]
-        free(old)
-    at = named_place(order_id)
-    if named[at].slot == 0:
-        named_used += 1
-    named[at].id = order_id
-    named[at].slot = slot
+include "bare.pxi"
 
-
-cdef void named_clear(u64 order_id) noexcept nogil:
-    # Take an id out, and close the gap that it leaves.
-    cdef u64 hole = named_place(order_id), at = hole, home
-    global named_used
-    named_used -= 1
-    while True:
-        named[hole].slot = 0
-        while True:
-            at = (at + 1) & named_mask
-            if named[at].slot == 0:
-                return
-            home = (named[at].id * <u64>0x9E3779B97F4A7C15 >> 20) & named_mask
-            if ((at - home) & named_mask) >= ((at - hole) & named_mask):
-                break
-        named[hole] = named[at]
-        hole = at
-
-
-cdef inline u32 slot_of(u64 order_id) noexcept nogil:
-    # The slot of a resting order; 0: it rests not.
-    if likely(order_id < DIRECT_IDS):
-        return slots_of[order_id]
-    return named[named_place(order_id)].slot if named != NULL else 0
-
-
-cdef inline void set_slot(u64 order_id, u32 slot) noexcept nogil:
-    if likely(order_id < DIRECT_IDS):
-        slots_of[order_id] = slot
-    else:
-        named_set(order_id, slot)
-
-
-cdef inline void clear_slot(u64 order_id) noexcept nogil:
-    if likely(order_id < DIRECT_IDS):
-        slots_of[order_id] = 0
-    else:
-        named_clear(order_id)
-
-
-# Of a slot's `owner` and `side`, which the book does not look at, the order's id (63 bits) and side are made.
-
-cdef inline u64 id_of(const Slot *s) noexcept nogil:
-    return (<u64>(s.side & 0x7FFFFFFF) << 32) | s.owner
-
-
-cdef inline u8 side_of(const Slot *s) noexcept nogil:
-    return <u8>(s.side >> 31)
-
-
-cdef inline void set_id(Slot *s, u64 order_id, u8 side) noexcept nogil:
-    s.owner = <u32>order_id
-    s.side = <u32>(order_id >> 32) & 0x7FFFFFFF | (<u32>side << 31)
-
-
-# --- matching ---
-
-cdef inline void tell(
-    u8 type_, u8 side, u64 sequence, u64 order_id, i64 price, u32 quantity
-) noexcept nogil:
-    cdef me_report_t *r = ring_next(ring)
-    r.type = type_
-    r.side = side
-    r.sequence_number = sequence
-    r.order_id = order_id
-    r.price_ticks = price
-    r.quantity = quantity
-
-
-cdef inline u64 take(Ladder *l, u64 sequence, u64 order_id, i64 worst, i64 sign, u64 left) noexcept nogil:
-    # Trade against a side, down to the worst key; return what is left. `sign` turns a key into a price.
-    cdef i64 key = 0
-    cdef Level *level
-    cdef Slot *s
-    cdef u32 slot
-    cdef u64 quantity, maker_id
-    cdef me_report_t *r
-    while left and ladder_best(l, &key) and key >= worst:
-        level = ladder_find(l, key)
-        slot = level.head
-        s = &pool.slots[slot]
-        quantity = left if left < s.left else s.left
-        left -= quantity
-        maker_id = id_of(s)
-        r = ring_next(ring)
-        r.type = TRADE
-        r.side = 0
-        r.sequence_number = sequence
-        r.order_id = maker_id
-        r.price_ticks = sign * key
-        r.quantity = <u32>quantity
-        r.maker_order_id = maker_id
-        r.taker_order_id = order_id
-        if quantity < s.left:
-            s.left -= quantity
-            level.shown -= quantity
-        else:
-            ladder_remove(l, pool.slots, slot, key)
-            clear_slot(maker_id)
-            pool_give(&pool, slot)
-    return left
-
-
-cdef inline void enter(u64 sequence, u64 order_id, u8 side, i64 price, u32 quantity, bint rests) noexcept nogil:
-    # Trade what trades; rest what is left, or say that it is cancelled.
-    cdef u64 left
-    cdef u32 slot
-    cdef Slot *s
-    if side == 0:
-        left = take(&asks, sequence, order_id, -price, -1, quantity)
-    else:
-        left = take(&bids, sequence, order_id, price, 1, quantity)
-    if left == 0:
-        return
-    if unlikely(not rests):
-        tell(CANCEL_ACK, side, sequence, order_id, price, <u32>left)
-        return
-    slot = pool_take(&pool)
-    s = &pool.slots[slot]
-    s.left = left
-    s.tick = -price if side else price   # here the key
-    set_id(s, order_id, side)
-    set_slot(order_id, slot)
-    if side == 0:
-        ladder_add(&bids, pool.slots, slot, price)
-    else:
-        ladder_add(&asks, pool.slots, slot, -price)
-
-
-cdef inline void remove(u32 slot, u8 side) noexcept nogil:
-    cdef Slot *s = &pool.slots[slot]
-    ladder_remove(&asks if side else &bids, pool.slots, slot, s.tick)
-    clear_slot(id_of(s))
-    pool_give(&pool, slot)
-
-
-cdef inline void on_new(const new_order_t *o) noexcept nogil:
-    tell(ACK, o.side, o.sequence_number, o.order_id, o.price_ticks, o.quantity)
-    if unlikely(slot_of(o.order_id) != 0):
-        return   # an id that rests already
-    enter(o.sequence_number, o.order_id, o.side, o.price_ticks, o.quantity, o.ioc == 0)
-
-
-cdef inline void on_cancel(const cancel_t *o) noexcept nogil:
-    cdef u32 slot = slot_of(o.order_id)
-    cdef Slot *s
-    cdef u8 side
-    if unlikely(slot == 0):
-        tell(CANCEL_REJECT, 0, o.sequence_number, o.order_id, 0, 0)
-        return
-    s = &pool.slots[slot]
-    side = side_of(s)
-    tell(CANCEL_ACK, side, o.sequence_number, o.order_id, -s.tick if side else s.tick, <u32>s.left)
-    remove(slot, side)
-
-
-cdef inline void on_modify(const modify_t *o) noexcept nogil:
-    cdef u32 slot = slot_of(o.order_id)
-    cdef u8 side
-    if unlikely(slot == 0):
-        tell(MODIFY_REJECT, 0, o.sequence_number, o.order_id, 0, 0)
-        return
-    side = side_of(&pool.slots[slot])
-    tell(MODIFY_ACK, side, o.sequence_number, o.order_id, o.new_price_ticks, o.new_quantity)
-    remove(slot, side)
-    enter(o.sequence_number, o.order_id, side, o.new_price_ticks, o.new_quantity, True)
+cdef Bare bare
 
 
 # --- the interface ---
 
+cdef inline void on_new(const new_order_t *o) noexcept nogil:
+    bare_new(&bare, o.sequence_number, o.order_id, o.side, o.price_ticks, o.quantity, o.ioc == 0)
+
+
+cdef inline void on_cancel(const cancel_t *o) noexcept nogil:
+    bare_cancel(&bare, o.sequence_number, o.order_id)
+
+
+cdef inline void on_modify(const modify_t *o) noexcept nogil:
+    bare_modify(&bare, o.sequence_number, o.order_id, o.new_price_ticks, o.new_quantity)
+
+
+
 cdef public void engine_init(u64 seed, const me_transport_t *transport, void *sink) noexcept nogil:
-    global ring, slots_of, foreign, foreign_sink
+    global ring, foreign, foreign_sink
     foreign = NULL
     ring = <Ring *>sink
     if transport.push != ring_push:
         foreign = transport
         foreign_sink = sink
         ring = <Ring *>ring_create(1 << 16)
-    ladder_init(&bids)
-    ladder_init(&asks)
-    memset(&pool, 0, sizeof(Pool))
-    slots_of = <u32 *>grow(NULL, 0, DIRECT_IDS * sizeof(u32))
-    memset(slots_of, 0, DIRECT_IDS * sizeof(u32))
+    bare_init(&bare)
 
 
 cdef public void engine_shutdown() noexcept nogil:
-    global slots_of, named, named_used
     if foreign != NULL:
         ring_destroy(ring)
-    ladder_free(&bids)
-    ladder_free(&asks)
-    free(pool.slots)
-    free(slots_of)
-    free(named)
-    memset(&pool, 0, sizeof(Pool))
-    slots_of = NULL
-    named = NULL
-    named_used = 0
+    bare_free(&bare)
 
 
 cdef public const me_transport_t *engine_get_transport() noexcept nogil:
@@ -513,14 +304,14 @@ cdef public void engine_flush() noexcept nogil:
 
 cdef public i64 engine_query_best_bid() noexcept nogil:
     cdef i64 key = 0
-    return key if ladder_best(&bids, &key) else -<i64>INT63 - 1
+    return key if ladder_best(&bare.bids, &key) else -<i64>INT63 - 1
 
 
 cdef public i64 engine_query_best_ask() noexcept nogil:
     cdef i64 key = 0
-    return -key if ladder_best(&asks, &key) else <i64>INT63
+    return -key if ladder_best(&bare.asks, &key) else <i64>INT63
 
 
 cdef public u64 engine_query_depth_at(i64 price, u8 side) noexcept nogil:
-    cdef Level *level = ladder_find(&asks if side else &bids, -price if side else price)
+    cdef Level *level = ladder_find(&bare.asks if side else &bare.bids, -price if side else price)
     return level.shown if level != NULL else 0

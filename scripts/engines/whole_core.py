@@ -66,7 +66,7 @@ def _batches(workload: Path, messages_max: int | None) -> Iterator[list[tuple[in
 
 
 def _name(order_id: int, lives: _Lives) -> bytes:
-    return order_id.to_bytes(8, "little") + lives.number.get(order_id, 0).to_bytes(8, "little")
+    return order_id.to_bytes(8, "little") + lives.number.get(order_id, 1).to_bytes(8, "little")
 
 
 def _lines(engine: Engine, batch: list[tuple[int, ...]], lives: _Lives) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _modify(engine: Engine, message: tuple[int, ...], lives: _Lives) -> Iterator
     if gone.kind != ReportKind.CANCELLED or gone.flags:
         yield f"{MODIFY_REJECT},{seq},{order_id}"
         return
-    lives.number[order_id] = lives.number.get(order_id, 0) + 1
+    lives.number[order_id] = lives.number.get(order_id, 1) + 1
     side = who - 1
     command = _new((NEW, side, *message[2:]), lives, TimeInForce.GTC, quantity, price)
     for line in _said(engine, [(message, command)]):

@@ -188,20 +188,49 @@ cdef inline void foresee(Core *c, const Command *k) noexcept nogil:
         prefetch(&c.ids.buckets[hash_id(c, k.id_low, k.id_high) & c.ids.mask])
 
 
-cdef inline void foresee_order(Core *c, const Command *k) noexcept nogil:
-    # A few places on: the order's entry.
-    cdef u64 at
-    if likely(c.ids.mask != 0) and 14 <= k.kind <= 15:
-        at = hash_id(c, k.id_low, k.id_high) & c.ids.mask
-        if c.ids.buckets[at].number:
-            prefetch(&c.entries[c.ids.buckets[at].number])
+cdef inline Entry *foreseen(Core *c, const Command *k) noexcept nogil:
+    # The entry that a cancel or an amend will most likely find, or NULL.
+    cdef u32 number
+    if not 14 <= k.kind <= 15 or unlikely(c.ids.mask == 0):
+        return NULL
+    number = c.ids.buckets[hash_id(c, k.id_low, k.id_high) & c.ids.mask].number
+    return &c.entries[number] if number else NULL
+
+
+cdef inline void foresee_place(Core *c, const Command *k) noexcept nogil:
+    # A few places on: where the order stands.
+    cdef Entry *e = foreseen(c, k)
+    if e != NULL and e.status <= PARKED and e.slot < c.pool.used:
+        prefetch(&c.pool.slots[e.slot])
+        prefetch(&c.extras[e.slot])
+
+
+cdef inline void foresee_neighbours(Core *c, const Command *k) noexcept nogil:
+    # And who stands beside it, in the book and in its participant's list.
+    cdef Entry *e = foreseen(c, k)
+    cdef Slot *s
+    cdef Extra *x
+    if e != NULL and e.status == OPEN and e.slot < c.pool.used:
+        s = &c.pool.slots[e.slot]
+        x = &c.extras[e.slot]
+        prefetch(&c.pool.slots[s.next])
+        prefetch(&c.pool.slots[s.prev])
+        prefetch(&c.extras[x.own_next])
+        prefetch(&c.extras[x.own_prev])
 
 
 cdef void apply_run(Core *c, const Command *commands, u64 n) noexcept nogil:
     cdef u64 i
+    cdef Entry *e
     for i in range(n):
-        if i + 16 < n:
-            foresee(c, &commands[i + 16])
-        if i + 8 < n:
-            foresee_order(c, &commands[i + 8])
+        if i + 20 < n:
+            foresee(c, &commands[i + 20])
+        if i + 14 < n:
+            e = foreseen(c, &commands[i + 14])
+            if e != NULL:
+                prefetch(e)
+        if i + 9 < n:
+            foresee_place(c, &commands[i + 9])
+        if i + 4 < n:
+            foresee_neighbours(c, &commands[i + 4])
         apply_one(c, &commands[i])
