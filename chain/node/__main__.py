@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from chain.node.node import DEFAULT_CHAIN_ID, Node, Settings
 from chain.node.server import serve
 from chain.refusals import Refusal
 
+MAX_CHAIN_ID = 2**53 - 1  # what every client reads as a whole number
+MAX_UNLOCKED = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_TIME_UTC = int(datetime.max.replace(tzinfo=UTC).timestamp())
 PASSPHRASE_VARIABLE = "CARAT_PASSPHRASE"  # noqa: S105 - the name, not the secret
 
 
@@ -78,11 +83,13 @@ def _fail(message: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chain.node", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="directory of the chain; made if missing")
-    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 for a free one")
+    parser.add_argument(
+        "--port", type=_whole(0, 65_535), default=0, metavar="PORT", help="loopback port; 0 for a free one"
+    )
     parser.add_argument(
         "--ipc", type=Path, metavar="PATH", help="also serve a Unix socket there, for the node's user alone"
     )
-    parser.add_argument("--chain-id", type=int, default=DEFAULT_CHAIN_ID)
+    parser.add_argument("--chain-id", type=_whole(1, MAX_CHAIN_ID), default=DEFAULT_CHAIN_ID, metavar="ID")
     parser.add_argument(
         "--authority-key",
         type=Path,
@@ -98,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         help="time a new chain's clock starts at: unix seconds or ISO 8601; default: now",
     )
     parser.add_argument(
-        "--unlocked", type=int, default=10, metavar="N", help="test accounts, with --test-methods only"
+        "--unlocked",
+        type=_whole(0, MAX_UNLOCKED),
+        default=10,
+        metavar="N",
+        help="test accounts, with --test-methods only",
     )
     policy.add_arguments(parser)
     parser.add_argument(
@@ -109,15 +120,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _utc(text: str) -> int:
-    if text.isdigit():
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"no number from {least} to {most}: {text[:80]}")
         return int(text)
+
+    return read
+
+
+def _utc(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return _whole(0, MAX_TIME_UTC)(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"neither unix seconds nor ISO 8601: {text}") from None
+        raise argparse.ArgumentTypeError(f"neither unix seconds nor ISO 8601: {text[:80]}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    if moment < _EPOCH:
+        raise argparse.ArgumentTypeError(f"a time before {_EPOCH.isoformat()}: {text}")
     return int(moment.timestamp())
 
 
