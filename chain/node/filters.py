@@ -21,6 +21,7 @@ from chain.node.transactions import Transaction
 
 MAX_FILTERS = 1_024
 MAX_PENDING = 4_096
+_ASKED = ("fromBlock", "toBlock", "address", "topics")
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ class Filters:
         block_number(self._node, query.get("toBlock"), "toBlock")
         start = block_number(self._node, query.get("fromBlock"), "fromBlock")
         seen = self._node.head.number if query.get("fromBlock") in (None, "latest", "pending") else start - 1
-        return self._install(_Filter(seen, query))
+        # Nothing else of it: a filter stays, and whatever came with the question would stay with it.
+        return self._install(_Filter(seen, {name: query[name] for name in _ASKED if name in query}))
 
     def changes(self, name: str) -> Any:
         """What has come since the last time."""

@@ -29,12 +29,17 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def key(self, head: bytes, timestamp_utc: int, params: Sequence[Any]) -> Key:
-        """What an answer is remembered under; the answers of another head are forgotten."""
+    def key(self, head: bytes, timestamp_utc: int, params: Sequence[Any]) -> Key | None:
+        """What an answer is remembered under, None for nothing; those of another head are forgotten."""
         if head != self._head:
             self._answers.clear()
             self._head = head
-        return head, timestamp_utc, orjson.dumps(params)
+        try:
+            asked = orjson.dumps(params)
+        except orjson.JSONEncodeError:
+            return None  # nested too deep to be an answerable question
+        # A copy: what orjson gives keeps the kilobytes that it was written in.
+        return head, timestamp_utc, bytes(memoryview(asked))
 
     def get(self, key: Key) -> str | None:
         """The answer that was given."""

@@ -23,7 +23,7 @@ def call(node: Node, params: list[Any]) -> str:
     key: Key | None = None
     if block is node.head:
         key = node.remembered.key(block.hash, node.clock.peek(block.header.timestamp), params)
-        answer = node.remembered.get(key)
+        answer = None if key is None else node.remembered.get(key)
         if answer is not None:
             return answer
     transaction = calls.read_call(param(params, 0))

@@ -130,7 +130,8 @@ class StructLogger(Tracer):
             frame.slot = None
         if error is not None:
             entry["error"] = failure_text(error)
-        text = orjson.dumps(entry)
+        # A copy: what orjson gives keeps the kilobytes that it was written in.
+        text = bytes(memoryview(orjson.dumps(entry)))
         self.budget.take(len(text))
         self._steps[frame.place] = text
         frame.entry = None
