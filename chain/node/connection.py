@@ -15,6 +15,7 @@ from chain.node.rpc.dispatch import Dispatcher
 from chain.node.subscriptions import Subscriptions
 
 MAX_OUTBOX = 16_384
+MAX_OUTBOX_BYTES = 256 * 1024 * 1024
 _MAX_RUNNING = 128
 
 Receive = Callable[[], Awaitable[bytes | None]]
@@ -27,6 +28,7 @@ class Connection:
     def __init__(self, dispatcher: Dispatcher, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTBOX)
+        self._outbox_bytes = 0
         self._slow = asyncio.Event()
         self._free = asyncio.Semaphore(_MAX_RUNNING)
         self._running: set[asyncio.Task[None]] = set()
@@ -48,10 +50,14 @@ class Connection:
 
     def tell(self, message: bytes) -> None:
         """Send a message when its turn comes."""
-        try:
-            self._outbox.put_nowait(message)
-        except asyncio.QueueFull:
+        # One message may be as large as an answer may be; what follows it has to fit beside it.
+        if self._outbox.full() or (
+            self._outbox_bytes and self._outbox_bytes + len(message) > MAX_OUTBOX_BYTES
+        ):
             self._slow.set()
+            return
+        self._outbox_bytes += len(message)
+        self._outbox.put_nowait(message)
 
     async def _read(self) -> None:
         while (body := await self._receive()) is not None:
@@ -75,7 +81,9 @@ class Connection:
 
     async def _write(self) -> None:
         while True:
-            await self._send(await self._outbox.get())
+            message = await self._outbox.get()
+            await self._send(message)
+            self._outbox_bytes -= len(message)
             self._outbox.task_done()
 
 

@@ -6,6 +6,7 @@ name neither, are looked through block by block; a block's bloom says whether it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,6 +27,10 @@ from chain.node.tags import block_number
 from chain.node.views import log_json, placed_log_json
 
 MAX_LOGS = 1_000_000
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+# Of a question that names neither address nor topic: no index answers it.
+MAX_SCANNED_BLOCKS = 100_000
+LOG_SECONDS = 10.0
 MAX_FILTER_ITEMS = 1_024
 
 
@@ -70,18 +75,25 @@ def get_logs(node: Node, query: Any) -> orjson.Fragment:
     InvalidParams :
         If the query makes no sense.
     LimitExceeded :
-        If it asks for more than MAX_LOGS logs.
+        If it asks for more than MAX_LOGS logs or MAX_ANSWER_BYTES of them, names neither address nor topic
+        and asks for more than MAX_SCANNED_BLOCKS blocks, or takes longer than LOG_SECONDS.
     """
     query = read_object(query, "filter")
     wanted = read_filter(query)
     parts: list[bytes] = []
-    count = 0
+    count = size = 0
+    deadline = time.monotonic() + LOG_SECONDS
     for found in _found(node, query, wanted):
+        if time.monotonic() > deadline:
+            raise LimitExceeded(f"query takes longer than {LOG_SECONDS:g} s: ask for fewer blocks")
         count += len(found)
         if count > MAX_LOGS:
             raise LimitExceeded(f"query returns more than {MAX_LOGS} logs: ask for fewer blocks")
         if found:
             parts.append(orjson.dumps(found)[1:-1])
+            size += len(parts[-1])
+            if size > MAX_ANSWER_BYTES:
+                raise LimitExceeded(f"query returns more than {MAX_ANSWER_BYTES} bytes: ask for fewer blocks")
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
 
@@ -92,14 +104,17 @@ def _found(node: Node, query: Any, wanted: LogFilter) -> Iterator[list[dict[str,
     if isinstance(blocks, Block):
         yield list(logs_in(blocks, wanted))
         return
+    if not terms and len(blocks) > MAX_SCANNED_BLOCKS:
+        raise LimitExceeded(
+            f"query without address and topics spans {len(blocks)} blocks, limit {MAX_SCANNED_BLOCKS}"
+        )
     if terms and blocks.start <= (indexed := node.history.logs_indexed):
         yield from _indexed_logs(node, wanted, terms, blocks.start, min(blocks.stop - 1, indexed))
         blocks = range(indexed + 1, blocks.stop)
     for number in blocks:
         block = node.history.at(number)
         assert block is not None
-        if wanted.may_be_in(block.header.bloom):
-            yield list(logs_in(block, wanted))
+        yield list(logs_in(block, wanted)) if wanted.may_be_in(block.header.bloom) else []
 
 
 def _indexed_logs(

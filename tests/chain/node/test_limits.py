@@ -28,6 +28,26 @@ def test_a_range_with_too_many_logs(rpc: LocalRpc, monkeypatch: pytest.MonkeyPat
     assert len(rpc.call("eth_getLogs", {"fromBlock": "0x3"})) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "refusal"),
+    [
+        ("MAX_SCANNED_BLOCKS", 3, "query without address and topics spans 4 blocks, limit 3"),
+        ("MAX_ANSWER_BYTES", 500, "query returns more than 500 bytes: ask for fewer blocks"),
+        ("LOG_SECONDS", -1.0, "query takes longer than -1 s: ask for fewer blocks"),
+    ],
+)
+def test_a_range_that_is_too_long_too_large_or_too_slow(
+    rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch, name: str, value: float, refusal: str
+) -> None:
+    counter = rpc.deploy(COUNTER)
+    for nonce in range(2):
+        rpc.send(signed(1, nonce, counter))
+    monkeypatch.setattr(logs, name, value)
+    assert rpc.refusal("eth_getLogs", {"fromBlock": "0x0"}) == (-32005, refusal)
+    if name == "MAX_SCANNED_BLOCKS":
+        assert len(rpc.call("eth_getLogs", {"fromBlock": "0x0", "address": counter})) == 2
+
+
 def test_a_call_that_takes_too_long(rpc: LocalRpc, monkeypatch: pytest.MonkeyPatch) -> None:
     looper = rpc.deploy(LOOPER)
     monkeypatch.setattr(calls, "CALL_SECONDS", 0.0)

@@ -168,8 +168,11 @@ def test_a_block_is_told_to_who_asked_and_to_nobody_else(rpc: LocalRpc) -> None:
     assert (news["params"]["subscription"], news["params"]["result"]["number"]) == (name, "0x2")
 
 
-async def test_who_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.node.connection.MAX_OUTBOX", 10)
+@pytest.mark.parametrize(("name", "limit"), [("MAX_OUTBOX", 10), ("MAX_OUTBOX_BYTES", 2_000)])
+async def test_who_does_not_read_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    monkeypatch.setattr(f"chain.node.connection.{name}", limit)
     node = Node(tmp_path, Settings(fsync=False))
     sent: list[Any] = []
     writing = asyncio.Event()
