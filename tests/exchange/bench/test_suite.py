@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,3 +90,11 @@ def test_the_documents_figures_are_of_every_part_and_row() -> None:
     table = json.loads((folder / "exchange.json").read_bytes())
     assert [row["name"] for row in table["rows"]] == list(ROWS)
     assert not table["quick"]
+
+
+def test_the_page_says_what_was_measured() -> None:
+    script = Path(__file__).resolve().parents[3] / "scripts" / "write_exchange_performance"
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
