@@ -45,7 +45,10 @@ class DeployJournal:
         text = path.read_text(encoding="ascii")
         lines = [_read(line) for line in text.splitlines()]
         entries = [line for line in lines if line is not None]  # one that was torn was not sent either
-        begun = entries[0] if entries else {}
+        if not entries:  # the plan itself was torn: nothing was signed by it
+            path.unlink()
+            return cls.open(path, plan)
+        begun = entries[0]
         for name in ("chain_id", "admin", "registrar"):
             if begun.get(name) != plan[name]:
                 raise DeploymentForeign(

@@ -53,6 +53,8 @@ def deploy_for(
 
 def deploy_outside(data_dir: Path, outside: OutsideChain, on_step: Callable[[str], None]) -> Deployment:
     """Deploy on a chain that others run, for a directory on which nothing runs; raises as `deploy_for`."""
+    on_step("asking the chain")
+    outside.greet()
     data = DataDirectory(data_dir.resolve())
     lock = DirectoryLock(data.lock)
     try:

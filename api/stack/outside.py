@@ -14,6 +14,7 @@ from api.stack.paths import DataDirectory, read_json, write_json
 from chain.delivery import Manner
 from chain.fees import Fees
 from chain.finality import Finality
+from chain.patience import with_patience
 from chain.refusals import Refusal
 from chain.rpc import ChainRpc, chain_urls
 
@@ -25,6 +26,7 @@ URL_VARIABLE: Final = "CARAT_CHAIN_URL"
 CONFIRMATIONS_VARIABLE: Final = "CARAT_CHAIN_CONFIRMATIONS"
 TIP_VARIABLE: Final = "CARAT_CHAIN_TIP_WEI"
 _PATIENCE_S: Final = 120.0
+_GREETING_S: Final = 5.0
 
 
 class TipMalformed(Refusal):
@@ -68,6 +70,17 @@ class OutsideChain:
         """Write down that this directory works on this chain."""
         data.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_json(data.outside_chain, asdict(self))
+
+    def greet(self) -> None:
+        """Make sure that somebody answers there, before anything is made for it.
+
+        Raises
+        ------
+        ChainUnreachable :
+            Nobody does within a few seconds, or what answers is no chain. Later the same waits for minutes.
+        """
+        rpc = ChainRpc(self.urls, timeout_s=_GREETING_S)
+        with_patience(lambda: rpc.call("eth_chainId"), _GREETING_S)
 
     @property
     def manner(self) -> Manner:
