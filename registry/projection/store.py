@@ -296,7 +296,10 @@ class Projection:
     def _prepare(self) -> None:
         with self._alone() as connection:
             known = inspect(connection).has_table(str(tables.Cursor.__tablename__))
-            row = _cursor(connection) if known else None
+            # Tables of an older layout may lack any other column.
+            cursor = table_of(tables.Cursor)
+            said = select(cursor.c.identity, cursor.c.layout)
+            row = connection.execute(said).mappings().first() if known else None
             if row is not None and row["identity"] != self._identity:
                 raise ProjectionRefused(
                     reason="another deployment", stored=row["identity"], expected=self._identity

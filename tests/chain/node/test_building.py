@@ -1,4 +1,4 @@
-"""While a block is built whoever reads sees the chain before it; whoever changes something has it finished."""
+"""While a block is built whoever reads sees the chain before it; who changes something has it finished."""
 
 from __future__ import annotations
 
