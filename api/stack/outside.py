@@ -15,8 +15,8 @@ from chain.delivery import Manner
 from chain.fees import Fees
 from chain.finality import Finality
 from chain.patience import with_patience
-from chain.refusals import Refusal
-from chain.rpc import ChainRpc, chain_urls
+from chain.refusals import ChainUnreachable, Refusal
+from chain.rpc import ChainRpc, RpcError, chain_urls
 
 CONFIRMATIONS: Final = "12"
 """Blocks on top before an act counts, unless told otherwise. Public proof-of-work chains settled on as many;
@@ -31,6 +31,10 @@ _GREETING_S: Final = 5.0
 
 class TipMalformed(Refusal):
     """The least tip is a whole number of wei."""
+
+
+class ChainsDiffer(Refusal):
+    """The addresses given are not all of one chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,26 @@ class OutsideChain:
         ------
         ChainUnreachable :
             Nobody does within a few seconds, or what answers is no chain. Later the same waits for minutes.
+        ChainsDiffer :
+            Two of the addresses are of different chains.
         """
-        rpc = ChainRpc(self.urls, timeout_s=_GREETING_S)
-        with_patience(lambda: rpc.call("eth_chainId"), _GREETING_S)
+        chain_ids = with_patience(self._chain_ids, _GREETING_S)
+        if len(set(chain_ids.values())) > 1:
+            raise ChainsDiffer(chain_ids=", ".join(f"{url} {found}" for url, found in chain_ids.items()))
+
+    def _chain_ids(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        refusal: ChainUnreachable | None = None
+        for url in chain_urls(self.urls):
+            try:
+                found[url] = str(ChainRpc(url, timeout_s=_GREETING_S).call("eth_chainId"))
+            except ChainUnreachable as error:
+                refusal = error
+            except RpcError as error:
+                refusal = ChainUnreachable(url=url, reason=error.message[:200])
+        if refusal is not None and not found:
+            raise refusal
+        return found
 
     @property
     def manner(self) -> Manner:
