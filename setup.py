@@ -10,16 +10,17 @@ import sys
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# For any machine of the kind: no -march=native.
-FLAGS = ["-O3", "-g0", "-fno-strict-aliasing", "-Wno-unused-function"]
-CORE = Extension("exchange.core._compiled", ["exchange/core/_compiled.pyx"], extra_compile_args=FLAGS)
-# Its book alone, for `carat bench exchange`.
-BOOK = Extension("exchange.bench._book", ["exchange/bench/_book.pyx"], extra_compile_args=FLAGS)
+CORE = Extension(
+    "exchange.core._compiled",
+    ["exchange/core/_compiled.pyx"],
+    # For any machine of the kind: no -march=native.
+    extra_compile_args=["-O3", "-g0", "-fno-strict-aliasing", "-Wno-unused-function"],
+)
 
 # The core needs 128-bit integers and reads its records as they stand in memory.
 FITS = sys.platform != "win32" and sys.byteorder == "little" and struct.calcsize("P") == 8
 
-extensions = cythonize([CORE, BOOK], build_dir="build", language_level=3, quiet=True) if FITS else []
+extensions = cythonize([CORE], build_dir="build", language_level=3, quiet=True) if FITS else []
 for extension in extensions:
     extension.optional = True  # without a C compiler the build goes on
 

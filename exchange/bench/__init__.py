@@ -6,7 +6,7 @@ counts little; the wall clock stands beside it. No figure counts before its resu
     flows     streams of orders, cancels and changes in five shapes: seeded, pure
     market    the same streams as commands of the engine core, for any number of participants and instruments
     timing    rounds of batches, timed
-    book      the core's order book without accounts (`_book.pyx`), and what it must agree with the core in
+    book      the core's order book without accounts, held against the whole core
     rows      the rows about matching, risk, replay and memory
     product   the rows about the product's path: the journal's disk and HTTP
     server    the gateway without a chain, in a process of its own

@@ -1,8 +1,7 @@
 """Streams of messages to an order book in five shapes, from a seed. Pure.
 
 A message is `(kind, side, number, price, quantity)`: kind NEW, CANCEL or CHANGE; `number` names the order,
-from 1 as they are entered; price in ticks. CHANGE gives a new price and a new whole quantity, what is filled
-included.
+from 1 as they are entered; price in ticks. CHANGE gives another price and a new quantity.
 
 Of 100 messages 48 enter an order, 42 cancel one and 10 change one. Cancels and changes name an order drawn at
 random among those not cancelled yet; some of them are filled already, as it happens to real clients. Orders
@@ -14,7 +13,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Final
 
@@ -33,7 +32,7 @@ _SPREAD: Final = 30.0
 _ACROSS: Final = 12
 """One order in so many is priced on the other side of the middle."""
 _QUANTITY_MAX: Final = 100
-_MESSAGE: Final = struct.Struct("<BBHIQq")
+_MESSAGE: Final = struct.Struct("<BBBBIQQqQ")
 MESSAGE_BYTES: Final = _MESSAGE.size
 
 Path = Callable[[float], float]
@@ -70,7 +69,7 @@ def flow(shape: str, count: int, seed: int, spread: float = _SPREAD) -> Iterator
     """Yield `count` messages; the same arguments give the same messages. `spread` is in ticks."""
     path, step = SHAPES[shape]
     draw = Random(f"{shape} {seed}")  # noqa: S311 - a benchmark's draws
-    entered: list[tuple[int, int]] = []  # number and side of orders that were not cancelled
+    entered: list[tuple[int, int, int]] = []  # number, side and price of orders that were not cancelled
     number, drift = 0, 0.0
     rate = 1 / spread
     for at in range(count):
@@ -80,24 +79,28 @@ def flow(shape: str, count: int, seed: int, spread: float = _SPREAD) -> Iterator
         if kind < 0.48 or not entered:
             number += 1
             side = BUY if draw.random() < 0.5 else SELL
-            entered.append((number, side))
-            yield NEW, side, number, _price(draw, middle, side, rate), draw.randint(1, _QUANTITY_MAX)
+            price = _price(draw, middle, side, rate)
+            entered.append((number, side, price))
+            yield NEW, side, number, price, draw.randint(1, _QUANTITY_MAX)
             continue
         place = int(draw.random() * len(entered))
-        named, side = entered[place]
+        named, side, before = entered[place]
         if kind < 0.90:
             entered[place] = entered[-1]
             entered.pop()
             yield CANCEL, side, named, 0, 0
         else:
-            yield CHANGE, side, named, _price(draw, middle, side, rate), draw.randint(1, _QUANTITY_MAX)
+            price = _price(draw, middle, side, rate)
+            price += price == before
+            entered[place] = named, side, price
+            yield CHANGE, side, named, price, draw.randint(1, _QUANTITY_MAX)
 
 
-def pack(messages: Iterator[Message]) -> bytes:
-    """Put messages into the records that `_book` reads."""
+def pack(messages: Iterable[Message]) -> bytes:
+    """Put messages into the records that the core's `BareBook` reads."""
     return b"".join(
-        _MESSAGE.pack(kind, side, 0, quantity, number, price)
-        for kind, side, number, price, quantity in messages
+        _MESSAGE.pack(kind, side - 1, 0, 0, quantity, sequence, number, price, 0)
+        for sequence, (kind, side, number, price, quantity) in enumerate(messages)
     )
 
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from chain.bench.report import AT_MOST, Row, Target
 from exchange.bench import book as books
-from exchange.bench.book import Book, check_alike, check_invariants, check_reference, engine_of_two
-from exchange.bench.flows import MESSAGE_BYTES, SHAPES, flow, pack
+from exchange.bench.book import BareBook, check_alike, check_invariants, check_reference, engine_of_two
+from exchange.bench.flows import MESSAGE_BYTES, SHAPES, flow
 from exchange.bench.market import TWO_WITHOUT_FEES, Size, batches, commands, opening
 from exchange.bench.replay import JournalLike, write_frames
 from exchange.bench.timing import Rate, rate
@@ -53,40 +53,34 @@ def matching(name: str, effort: Effort) -> Row:
     title = "matching only, one call at a time" if single else "matching only, in batches"
     title += ", worst of five shapes"
     method = (
-        f"The core's order book without accounts (exchange/bench/_book.pyx, of the core's own parts), five "
+        f"The core's order book without accounts (`BareBook`), five "
         f"streams of {effort.messages:,} messages, reports written to memory, "
         + ("one Python call a message. " if single else f"{BATCH:,} messages a call. ")
         + _BY_CPU
-        + "Book and trades are compared with the whole core's, whose start is compared with the reference's. "
+        + "Every trade and remainder is compared with the whole core's, whose start is the reference's. "
         "The whole core on the same streams, cash and tonnes reserved and moved, is in the details."
     )
-    if books.Book is None:
+    if books.BareBook is None:
         return Row(name, title, "a second", target, None, method, problem="the extension was not built")
     found: dict[str, Any] = {}
     worst: float | None = None
     for shape in SHAPES:
-        messages = list(flow(shape, effort.messages, SEED))
-        packed, run = pack(iter(messages)), commands(messages, TWO_WITHOUT_FEES, SEED)
-        outcome = check_alike(shape, packed, run)
-        check_reference(shape, opening(TWO_WITHOUT_FEES), run, _REFERENCE_PREFIX)
-        alone = _book_rate(packed, effort, single)
-        core = _core_rate(run, effort, single)
+        stream = check_alike(shape, list(flow(shape, effort.messages, SEED)))
+        check_reference(shape, opening(TWO_WITHOUT_FEES), stream.commands, _REFERENCE_PREFIX)
+        alone = _book_rate(stream.messages, effort, single)
+        core = _core_rate(stream.commands, effort, single)
         worst = alone.cpu if worst is None else min(worst, alone.cpu)
         found[shape] = alone.as_json() | {
             "whole_core_cpu": round(core.cpu),
-            "trades": outcome.trades,
-            "open_orders": outcome.open_orders,
+            "trades": stream.trades,
         }
     details = {"shapes": found, "worst_of_whole_core": min(each["whole_core_cpu"] for each in found.values())}
     return Row(name, title, "a second", target, worst, method, details=details)
 
 
 def _book_rate(packed: bytes, effort: Effort, single: bool) -> Rate:
-    def fresh() -> Any:
-        book = Book(effort.messages)
-        return book.one if single else book.apply
-
-    return rate(effort.messages, effort.rounds, fresh, batches(packed, MESSAGE_BYTES, 1 if single else BATCH))
+    pieces = batches(packed, MESSAGE_BYTES, 1 if single else BATCH)
+    return rate(effort.messages, effort.rounds, lambda: BareBook().apply, pieces)
 
 
 def _core_rate(run: bytes, effort: Effort, single: bool) -> Rate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import pytest
@@ -12,62 +11,13 @@ from hypothesis import strategies as st
 from exchange.bench import book as books
 from exchange.bench.book import BenchResultWrong, check_alike, check_reference
 from exchange.bench.flows import BUY, CANCEL, CHANGE, NEW, SELL, SHAPES, Message, flow, pack
-from exchange.bench.market import TWO_WITHOUT_FEES, Size, commands, opening
+from exchange.bench.market import Size, commands, opening
 from exchange.bench.replay import BenchFrameAltered, JournalLike, write_frames
+from exchange.core.records import COMMAND, COMMAND_BYTES
 
-pytestmark = pytest.mark.skipif(books.Book is None, reason="the compiled book was not built: no C compiler")
-
-REPORT = struct.Struct("<QQQqIBBH")
-
-
-def reports(book: books.Book) -> list[tuple[int, int, int, int, int]]:
-    """Kind, number, maker, price, quantity."""
-    return [(row[5], row[1], row[2], row[3], row[4]) for row in REPORT.iter_unpack(book.reports())]
-
-
-def send(book: books.Book, *messages: Message) -> list[tuple[int, int, int, int, int]]:
-    book.apply(pack(iter(messages)))
-    return reports(book)
-
-
-def test_an_order_trades_at_the_resting_price_and_the_rest_stands() -> None:
-    book = books.Book(10)
-    assert send(book, (NEW, SELL, 1, 101, 5), (NEW, SELL, 2, 100, 5)) == [
-        (1, 1, 0, 101, 5),
-        (1, 2, 0, 100, 5),
-    ]
-    assert send(book, (NEW, BUY, 3, 101, 12)) == [(1, 3, 0, 101, 12), (2, 3, 2, 100, 5), (2, 3, 1, 101, 5)]
-    assert book.depth(BUY) == [(101, 2, 1)]
-    assert book.depth(SELL) == []
-    assert (book.trades, book.traded, book.value, book.open_orders) == (2, 10, 1_005, 1)
-    assert send(book, (CANCEL, BUY, 3, 0, 0)) == [(3, 3, 0, 101, 2)]
-    assert book.open_orders == 0
-
-
-def test_a_change_down_keeps_its_place_and_any_other_loses_it() -> None:
-    book = books.Book(10)
-    send(book, (NEW, BUY, 1, 100, 5), (NEW, BUY, 2, 100, 5), (CHANGE, BUY, 1, 100, 3))
-    assert send(book, (NEW, SELL, 3, 100, 1))[1] == (2, 3, 1, 100, 1)
-    send(book, (CHANGE, BUY, 1, 100, 9))
-    assert send(book, (NEW, SELL, 4, 100, 1))[1] == (2, 4, 2, 100, 1)
-    assert book.depth(BUY) == [(100, 4 + 8, 2)]
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        (CANCEL, BUY, 7, 0, 0),
-        (CHANGE, BUY, 7, 100, 5),
-        (NEW, BUY, 0, 100, 5),
-        (NEW, BUY, 11, 100, 5),
-        (NEW, BUY, 1, 100, 0),
-        (NEW, BUY, 2, 100, 2**30),
-    ],
+pytestmark = pytest.mark.skipif(
+    books.BareBook is None, reason="the compiled book was not built: no C compiler"
 )
-def test_what_cannot_be_done_is_refused_and_changes_nothing(message: Message) -> None:
-    book = books.Book(10)
-    assert [row[0] for row in send(book, message)] == [5]
-    assert (book.open_orders, book.trades, book.depth(BUY)) == (0, 0, [])
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,28 +28,40 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(message: Message) ->
 )
 def test_the_book_alone_and_the_whole_core_agree(shape: str, seed: int, spread: float) -> None:
     messages = list(flow(shape, 400, seed, spread))
-    outcome = check_alike(shape, pack(iter(messages)), commands(messages, TWO_WITHOUT_FEES, seed))
-    assert outcome.open_orders == sum(level[2] for level in outcome.bids + outcome.asks)
+    stream = check_alike(shape, messages)
+    assert stream.messages == pack(messages)
+    assert len(stream.commands) == 400 * COMMAND_BYTES
+    assert stream.trades > 0
 
 
-def test_one_call_a_message_is_the_same_as_batches() -> None:
-    packed = pack(flow("normal", 2_000, 3))
-    batch, single = books.Book(2_000), books.Book(2_000)
-    batch.apply(packed)
-    for at in range(0, len(packed), 24):
-        single.one(packed[at : at + 24])
-    assert books.outcome_of_book(batch) == books.outcome_of_book(single)
-    with pytest.raises(ValueError, match="not one message"):
-        single.one(packed[:23])
+def test_a_changes_quantity_is_what_is_left_for_the_book_and_the_whole_for_the_core() -> None:
+    messages = [
+        (NEW, SELL, 1, 100, 9),
+        (NEW, BUY, 2, 100, 4),
+        (CHANGE, SELL, 1, 101, 3),
+        (NEW, BUY, 3, 101, 5),
+    ]
+    stream = check_alike("by hand", messages)
+    last_but_one = COMMAND.unpack_from(stream.commands, 2 * COMMAND_BYTES)
+    assert last_but_one[10] == 4 + 3
+    assert stream.trades == 2
 
 
-def test_a_difference_from_the_core_is_an_error_and_no_figure() -> None:
-    messages = list(flow("normal", 400, 3))
-    run = commands(messages, TWO_WITHOUT_FEES, 3)
+@pytest.mark.parametrize("altered", [(NEW, BUY, 2, 99, 4), (NEW, BUY, 2, 100, 5), (CANCEL, SELL, 1, 0, 0)])
+def test_a_difference_from_the_core_is_an_error_and_no_figure(
+    altered: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [(NEW, SELL, 1, 100, 9), (NEW, BUY, 2, 100, 4), (NEW, BUY, 3, 98, 4), (NEW, SELL, 4, 97, 1)]
+    check_alike("by hand", messages)
+    other = [messages[0], altered, *messages[2:]]
+    monkeypatch.setattr(books, "commands", lambda _, size, seed: commands(other, size, seed))
     with pytest.raises(BenchResultWrong, match="differ"):
-        check_alike("normal", pack(iter(messages[:-40])), run)
-    with pytest.raises(BenchResultWrong, match="nothing traded"):
-        check_alike("normal", b"", b"")
+        check_alike("by hand", messages)
+
+
+def test_a_stream_that_trades_nothing_gives_no_figure() -> None:
+    with pytest.raises(BenchResultWrong, match="nothing was traded"):
+        check_alike("by hand", [(NEW, SELL, 1, 100, 9)])
 
 
 def test_the_start_of_a_stream_is_the_references() -> None:

@@ -21,7 +21,7 @@ def test_a_seed_gives_the_same_messages_and_another_seed_others(shape: str, seed
     messages = list(flow(shape, count, seed))
     assert messages == list(flow(shape, count, seed))
     assert len(messages) == count
-    assert len(pack(iter(messages))) == count * MESSAGE_BYTES
+    assert len(pack(messages)) == count * MESSAGE_BYTES
     if count > 20:
         assert messages != list(flow(shape, count, seed + 1))
 
