@@ -38,10 +38,10 @@ class Patience:
 
 
 def with_patience(ask: Callable[[], T], patience_s: float) -> T:
-    """Ask until the chain answers; raises ChainUnreachable after `patience_s`."""
+    """Ask until the chain answers; raises the last ChainUnreachable after `patience_s`."""
     patience = Patience(patience_s)
     while True:
         try:
             return ask()
-        except ChainUnreachable:
-            patience.wait_or_raise()
+        except ChainUnreachable as refusal:
+            patience.wait_or_raise(refusal)
