@@ -71,14 +71,12 @@ def opening(size: Size) -> bytes:
     return b"".join(parts)
 
 
-def commands(messages: Iterable[Message], size: Size, seed: int, instrument: int | None = None) -> bytes:
+def commands(messages: Iterable[Message], size: Size, seed: int) -> bytes:
     """Return the messages as a run of commands, with random 128-bit ids and participants."""
-    return b"".join(each_command(messages, size, seed, instrument))
+    return b"".join(each_command(messages, size, seed))
 
 
-def each_command(
-    messages: Iterable[Message], size: Size, seed: int, instrument: int | None = None
-) -> Iterator[bytes]:
+def each_command(messages: Iterable[Message], size: Size, seed: int) -> Iterator[bytes]:
     """Yield the commands of `commands` one by one."""
     draw = Random(f"market {seed}")  # noqa: S311 - a benchmark's draws
     orders: dict[int, tuple[bytes, int]] = {}  # by number: id and participant
@@ -89,7 +87,7 @@ def each_command(
             name = draw.getrandbits(128).to_bytes(16, "little")
             drawn = 1 + int(draw.random() * size.participants)
             who = (1 if side == BUY else 2) if size.apart else drawn
-            where = instrument or 1 + number % size.instruments
+            where = 1 + number % size.instruments
             orders[number] = name, who
             yield COMMAND.pack(
                 _KIND_NEW, side, _LIMIT, _GTC, 0, 0, where, who, 0, name, quantity, price, at_us, 0

@@ -18,7 +18,7 @@ from chain.bench.report import AT_MOST, Row, Target
 from exchange.bench import book as books
 from exchange.bench.book import BareBook, check_alike, check_invariants, check_reference, engine_of_two
 from exchange.bench.flows import MESSAGE_BYTES, SHAPES, flow
-from exchange.bench.market import TWO_WITHOUT_FEES, Size, batches, commands, opening
+from exchange.bench.market import COMPLIANCE_ENTITIES, TWO_WITHOUT_FEES, Size, batches, commands, opening
 from exchange.bench.replay import JournalLike, write_frames
 from exchange.bench.timing import Rate, rate
 from exchange.core import Engine
@@ -31,19 +31,23 @@ RISK: Final = "risk"
 REPLAY: Final = "replay"
 MEMORY: Final = "memory"
 _BY_CPU: Final = "Per second of CPU time; the wall clock's figure is in the details. "
-_REFERENCE_PREFIX: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: messages of one stream, rounds, and orders of the row about memory."""
+    """How much is measured: messages of one stream, rounds, orders of the row about memory.
+
+    `reference` is how many messages of each stream are compared with the reference's work.
+    """
 
     messages: int = 400_000
     rounds: int = 5
     open_orders: int = 1_000_000
+    reference: int = 2_000
+    participants: int = COMPLIANCE_ENTITIES
 
 
-QUICK: Final = Effort(messages=6_000, rounds=1, open_orders=20_000)
+QUICK: Final = Effort(messages=6_000, rounds=1, open_orders=20_000, reference=200, participants=300)
 
 
 def matching(name: str, effort: Effort) -> Row:
@@ -66,7 +70,7 @@ def matching(name: str, effort: Effort) -> Row:
     worst: float | None = None
     for shape in SHAPES:
         stream = check_alike(shape, list(flow(shape, effort.messages, SEED)))
-        check_reference(shape, opening(TWO_WITHOUT_FEES), stream.commands, _REFERENCE_PREFIX)
+        check_reference(shape, opening(TWO_WITHOUT_FEES), stream.commands, effort.reference)
         alone = _book_rate(stream.messages, effort, single)
         core = _core_rate(stream.commands, effort, single)
         worst = alone.cpu if worst is None else min(worst, alone.cpu)
@@ -90,7 +94,7 @@ def _core_rate(run: bytes, effort: Effort, single: bool) -> Rate:
 
 def risk(effort: Effort) -> Row:
     """The whole core: accounts, reservations, fees, position limit and reports."""
-    size = Size()
+    size = Size(participants=effort.participants)
     first = opening(size)
     found: dict[str, Any] = {}
     worst: float | None = None
@@ -99,7 +103,7 @@ def risk(effort: Effort) -> Row:
         engine = _opened(first)
         reports = sum(len(engine.apply(batch)) for batch in batches(run)) // 128
         check_invariants(shape, engine)
-        check_reference(shape, first, run, _REFERENCE_PREFIX)
+        check_reference(shape, first, run, effort.reference)
         measured = rate(effort.messages, effort.rounds, lambda: _opened(first).apply, batches(run))
         worst = measured.cpu if worst is None else min(worst, measured.cpu)
         counters = engine.counters()
@@ -130,7 +134,7 @@ def _opened(first: bytes) -> Engine:
 
 def replay(effort: Effort, folder: Path) -> Row:
     """Frames read from a file, their checksums and hashes checked, and applied to an empty core."""
-    size = Size()
+    size = Size(participants=effort.participants)
     first = opening(size)
     run = commands(flow("normal", effort.messages, SEED), size, SEED)
     live = _opened(first)
@@ -176,7 +180,7 @@ def _replayed(path: Path, checks: bool) -> Engine:
 
 def memory(effort: Effort) -> Row:
     """Bytes an open order takes, in a process of its own."""
-    size = Size()
+    size = Size(participants=effort.participants)
     found = measure_memory(effort.open_orders, size.participants)
     grown = found["resident_bytes"] / found["open_orders"]
     reserved = found["reserved_bytes"] / found["open_orders"]
