@@ -94,12 +94,22 @@ class Delivery:
         self.mine(flights, patience)
         return self.confirm(flights, patience)
 
-    def mine(self, flights: Sequence[Flight], patience: Patience | None = None) -> None:
-        """Send until a block holds each, or the network will not take it; raises as `deliver`."""
+    def mine(
+        self,
+        flights: Sequence[Flight],
+        patience: Patience | None = None,
+        mined_before: Sequence[Flight] = (),
+    ) -> None:
+        """Send until a block holds each, or the network will not take it; raises as `deliver`.
+
+        Those in `mined_before` are looked at again on the way: while one that a reorganisation dropped is
+        not sent again, none of its account's later ones can be mined.
+        """
         self._pending.keep([each for flight in flights for each in flight.candidates])
         waiting = [flight for flight in flights if flight.under_way]
         fillers: list[Flight] = []
         patience = patience or self._patience()
+        looked_s = time.monotonic()
         while waiting:
             known_fillers = len(fillers)
             try:
@@ -113,6 +123,9 @@ class Delivery:
             if len(still) < len(waiting):
                 patience.renew()
             waiting = still + fillers[known_fillers:]
+            if waiting and not self._manner.finality.at_once and time.monotonic() - looked_s >= RESEND_S:
+                waiting += self._dropped([*flights, *mined_before, *fillers])
+                looked_s = time.monotonic()
             if waiting:
                 patience.wait_or_raise(_unmined(waiting))
         self._pending.forget([filler.now for filler in fillers])
@@ -143,12 +156,9 @@ class Delivery:
             except ChainUnreachable as refusal:
                 patience.wait_or_raise(refusal)
                 continue
-            lost = [flight for flight in due if flight.under_way]
+            lost = _lost(due)
             if lost:
-                _log.warning("%d transactions vanished in a reorganisation; they are sent again", len(lost))
-                for flight in lost:
-                    flight.sent_s = None
-                self.mine(lost, patience)
+                self.mine(lost, patience, waiting)
             else:
                 self._conclude(flight for flight in due if flight.block <= final)
                 if any(flight.outcome is None for flight in waiting):
@@ -232,6 +242,16 @@ class Delivery:
             for flight in missed:
                 flight.mined = None
 
+    def _dropped(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Look whether blocks still hold what they held; return what they do not, to be sent again."""
+        mined = [flight for flight in flights if flight.mined is not None and flight.outcome is None]
+        try:
+            for batch in _chunks(mined):
+                self._look_again(batch)
+        except ChainUnreachable:
+            pass  # what was found so far counts; the rest is asked again soon
+        return _lost(mined)
+
     def _conclude(self, flights: Iterable[Flight]) -> None:
         done = [flight for flight in flights if flight.outcome is None and flight.mined is not None]
         for flight in done:
@@ -242,6 +262,16 @@ class Delivery:
             else:
                 flight.outcome = self._explain(transaction, flight.block)
         self._pending.forget([flight.now for flight in done])
+
+
+def _lost(flights: Iterable[Flight]) -> list[Flight]:
+    """Return those that no block holds any more, ready to be sent again."""
+    lost = [flight for flight in flights if flight.under_way]
+    for flight in lost:
+        flight.sent_s = None
+    if lost:
+        _log.warning("%d transactions vanished in a reorganisation; they are sent again", len(lost))
+    return lost
 
 
 def _unmined(waiting: Sequence[Flight]) -> TransactionUnmined:

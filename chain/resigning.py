@@ -63,9 +63,11 @@ class Resigner:
     def higher(self, flight: Flight) -> bool:
         """Add a transaction with a higher fee; returns False where that has gone far enough."""
         assert flight.signer is not None
-        if len(flight.candidates) >= _CANDIDATES_MAX:
+        asked = self._fees.terms().fee
+        # Bidding against nobody has an end; following what the network asks has none.
+        if len(flight.candidates) >= _CANDIDATES_MAX and flight.now.fee.covers(asked):
             return False
-        fee = flight.now.fee.bumped(self._fees.terms().fee)
+        fee = flight.now.fee.bumped(asked)
         self._add(flight, self._signed(flight.signer, flight.now, flight.nonce, fee))
         return True
 

@@ -114,6 +114,47 @@ def test_what_a_reorganisation_drops_is_sent_again_as_the_same_bytes() -> None:
     assert [world.times_mined(name) for name in range(4)] == [1, 1, 1, 1]
 
 
+def test_what_is_dropped_while_later_ones_still_wait_is_sent_again() -> None:
+    """An account's later transactions wait for it: had nobody looked again, all would wait for good."""
+    network = FakeNetwork()
+    world = World(network, Finality(4))
+    network.hold = lambda transaction: transaction.nonce > 0 and not dropped
+
+    def drop_the_first(_network: FakeNetwork) -> None:
+        if len(network.mined()) == 1 and not dropped:
+            settled.append(len(network.blocks))
+            if len(settled) > 3:  # its receipt has been seen by now
+                dropped.append(network.mined()[0].tx_hash)
+                network.reorganise(len(network.blocks) - 1, keep_transactions=False)
+
+    dropped: list[str] = []
+    settled: list[int] = []
+    network.on_block = drop_the_first
+    flights = [world.act(ANNA, name) for name in range(3)]
+    outcomes = world.deliver(flights)
+    assert dropped == [flights[0].now.tx_hash]
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes)
+    assert [world.times_mined(name) for name in range(3)] == [1, 1, 1]
+
+
+def test_a_fee_follows_what_the_network_asks_however_often_it_was_raised() -> None:
+    network = FakeNetwork(base_fee_wei=1, tip_wei=1)
+    network.balances = {ANNA.address: RICH_WEI}
+    world = World(network, stuck_s=0.0)
+    flight = world.act(ANNA, 1)
+    network.hold = lambda _transaction: network.base_fee_wei == 1
+
+    def dearer_in_the_end(_network: FakeNetwork) -> None:
+        if len(flight.candidates) == 12:  # as often as it bids against nobody
+            network.base_fee_wei = 10**6
+            world.fees._until_s = 0.0
+
+    network.on_block = dearer_in_the_end
+    (outcome,) = world.deliver([flight])
+    assert isinstance(outcome, Receipt)
+    assert flight.now.fee.max_wei >= 10**6
+
+
 def _takes_its_place(network: FakeNetwork, nonce: int) -> None:
     """Reorganise, with another transaction of Anna's in the place of the one that was mined."""
     other = sign(ANNA, unsigned_transaction(CHAIN_ID, nonce, NOWHERE, b"other", gas=50_000))
