@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from chain.answers import Answer, meaning
@@ -17,6 +18,7 @@ from chain.rpc import ChainRpc, RpcError
 _CONFLICTS_MAX: Final = 3
 """So often is looked for a receipt when the nonce is used: it may be seen later than the nonce."""
 _RENEWALS_MAX: Final = 3
+_LEARNT_FOR_S: Final = 1.0
 
 
 class Objections:
@@ -37,6 +39,7 @@ class Objections:
         self._pending = pending
         self._resigner = resigner
         self._finality = finality
+        self._learnt_s: dict[str, float] = {}
 
     def heed(self, flight: Flight, answer: RpcError) -> Flight | None:
         """Act on a "no" to a flight without a receipt; returns a flight to fill its gap, where there is one.
@@ -75,14 +78,26 @@ class Objections:
         if flight.conflicts < _CONFLICTS_MAX or not self._is_lost(flight):
             return
         self._pending.forget([flight.now])
-        self._nonces.forget(flight.sender)
         if flight.signer is None or flight.filler or flight.renewals >= _RENEWALS_MAX:
+            self._nonces.forget(flight.sender)
             taken = flight.now
             flight.outcome = NonceTaken(account=taken.sender, nonce=taken.nonce, tx_hash=taken.tx_hash)
             return
         flight.renewals, flight.conflicts = flight.renewals + 1, 0
-        self._nonces.learn([flight.sender])
+        self._learn_anew(flight.sender)
         self._resigner.renew(flight, self._nonces.take(flight.sender))
+
+    def _learn_anew(self, address: str) -> None:
+        """Ask the chain for the account's next nonce, once for all of its acts that lost theirs together.
+
+        Those renewed a moment ago are on their way and not counted there yet: learning again would give
+        their nonces to others.
+        """
+        now_s = time.monotonic()
+        if now_s - self._learnt_s.get(address, -_LEARNT_FOR_S) >= _LEARNT_FOR_S:
+            self._nonces.forget(address)
+            self._learnt_s[address] = now_s
+        self._nonces.learn([address])
 
     def _is_lost(self, flight: Flight) -> bool:
         """Whether a final block uses the nonce, and none of the flight's transactions is mined."""

@@ -14,7 +14,7 @@ from chain import delivery as delivery_module
 from chain.answers import Answer, meaning
 from chain.delivery import Delivery, Manner
 from chain.fees import Fee, Fees
-from chain.finality import Finality
+from chain.finality import AT_ONCE, Finality
 from chain.flights import Flight, Outcome, Receipt
 from chain.height import Height
 from chain.keys import Keyring, Signer
@@ -176,6 +176,23 @@ def test_an_act_whose_nonce_was_taken_in_the_other_branch_goes_under_another() -
     (outcome,) = world.deliver([world.act(ANNA, 1)])
     assert isinstance(outcome, Receipt)
     assert [(each.nonce, each.data) for each in network.mined()] == [(0, b"other"), (1, b"\0\0\0\1")]
+
+
+@pytest.mark.parametrize("finality", [AT_ONCE, Finality(2)])
+def test_many_acts_whose_nonces_another_program_with_this_key_used_all_go_under_others(
+    finality: Finality,
+) -> None:
+    network = FakeNetwork()
+    world = World(network, finality)
+    flights = [world.act(ANNA, name) for name in range(60)]
+    for nonce in range(45):
+        fields = unsigned_transaction(CHAIN_ID, nonce, NOWHERE, b"other", gas=50_000)
+        network.pool[(ANNA.address, nonce)] = sign(ANNA, fields)
+    network.mine(5)
+    outcomes = world.deliver(flights)
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes)
+    assert [world.times_mined(name) for name in range(60)] == [1] * 60
+    assert max(flight.renewals for flight in flights) == 1
 
 
 def test_somebody_elses_act_whose_nonce_was_taken_is_said_so() -> None:
