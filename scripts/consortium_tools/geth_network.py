@@ -86,7 +86,7 @@ class GethNode(AuthorityNode):
             "--ipcpath", self._ipc,
             # Every state is kept and written with its block, so that a kill loses none.
             "--syncmode", "full", "--gcmode", "archive", "--state.scheme", "hash",
-            "--mine", "--miner.etherbase", address, "--miner.gasprice", "1",
+            "--miner.etherbase", address, "--miner.gasprice", "1",
             "--miner.gaslimit", str(2_000_000_000), "--miner.recommit", "1s",
             "--unlock", address, "--password", "password", "--allow-insecure-unlock",
             "--txpool.pricelimit", "1", "--txpool.accountslots", "4096", "--txpool.accountqueue", "4096",
@@ -98,6 +98,14 @@ class GethNode(AuthorityNode):
     def after_start(self) -> None:
         """Take transactions that pay nothing: the command line cannot say 0, the miner's own method can."""
         self._ask_locally("miner_setGasPrice", "0x0")
+
+    def begin(self) -> None:
+        """Seal from now on.
+
+        Not at the start: signers that do not know each other yet each seal first blocks of their own, and two
+        branches of equal weight on which everybody has signed recently go on for ever side by side.
+        """
+        self._ask_locally("miner_start")
 
     def stop(self) -> None:
         super().stop()
@@ -113,7 +121,7 @@ class GethNode(AuthorityNode):
             line.connect(str(self._ipc))
             line.sendall(body)
             answer = json.loads(line.makefile().readline())
-        if answer.get("result") is not True:
+        if "error" in answer or answer.get("result") is False:
             raise NetworkFailed(f"{self.name}: {method}: {answer}")
 
 

@@ -45,6 +45,9 @@ class AuthorityNode(ABC):
     def after_start(self) -> None:  # noqa: B027 - most engines need nothing
         """Set what can only be set while the node runs."""
 
+    def begin(self) -> None:  # noqa: B027 - an engine that waits for its peers by itself needs nothing
+        """Make blocks from now on: the others are known."""
+
     def start(self) -> None:
         """Start it; says nothing yet about whether it serves."""
         with self.log.open("ab") as log:
@@ -162,6 +165,8 @@ class Network:
         for node in self.nodes:
             node.wait_serving()
         self.wait_for(lambda node: node.peers() == len(self.nodes) - 1, "know each other")
+        for node in self.nodes:
+            node.begin()
         self.wait_for(lambda node: node.height() >= 2, "make blocks")
 
     def stop(self) -> None:
@@ -178,6 +183,7 @@ class Network:
         node = self.nodes[place]
         node.start()
         node.wait_serving()
+        node.begin()
 
     def wait_level(self, seconds: float = START_S_MAX) -> int:
         """Wait until all nodes have the same final block at or below the head of now; return its height."""
