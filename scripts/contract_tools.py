@@ -111,7 +111,8 @@ def _output(*command: str) -> str:
 
 
 def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, env=env, check=False)
+    # What it prints is progress: stdout belongs to whoever reads a script's answer.
+    done = subprocess.run(command, cwd=cwd, env=env, stdout=sys.stderr, check=False)
     if done.returncode != 0:
         sys.exit(f"error: {command[0]} exit {done.returncode}")
 

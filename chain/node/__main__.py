@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -64,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _loop(node: Node, port: int, ipc: Path | None) -> None:
     def ready(url: str) -> None:
+        # What is loaded by now stays: looking through it again and again would hold readers up.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
 
