@@ -64,7 +64,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 import os
 from hashlib import blake2b
 
-from exchange.core.api import CashBalance, LevelView, OrderView, TonnesBalance
+from exchange.core.api import NO_RULES, CashBalance, LevelView, OrderView, RulesView, TonnesBalance
 
 assert sizeof(Command) == 64 and sizeof(Report) == 128
 assert sizeof(Slot) == 32 and sizeof(Extra) == 32 and sizeof(Entry) == 64 and sizeof(Position) == 64
@@ -248,6 +248,25 @@ cdef class CompiledEngine:
         p = &c.positions[number]
         may = wide(tradable(p, &c.instruments[instrument]))
         return TonnesBalance(wide(p.available), wide(p.reserved), may, wide(p.open_buys))
+
+    def rules(self, instrument):
+        """Return an instrument's rules, phase and prices."""
+        cdef Core *c = &self.core
+        cdef Instrument *m
+        cdef Fees *fees
+        if not 0 < instrument <= c.listed:
+            return NO_RULES
+        m = &c.instruments[<u32>instrument]
+        fees = &c.fees[m.fees]
+        return RulesView(
+            fees.maker_ppm, fees.taker_ppm, fees.collector, m.band_ppm, m.position_limit, m.bars_resale != 0,
+            m.reference, m.phase, m.last,
+        )
+
+    def is_killed(self, participant):
+        """Return whether a participant's kill switch is on."""
+        cdef Core *c = &self.core
+        return 0 < participant <= c.participants and c.who[<u32>participant].killed != 0
 
     def order(self, bytes order_id not None):
         """Return a remembered order."""

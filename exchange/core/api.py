@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 
 class CashBalance(NamedTuple):
@@ -41,6 +41,28 @@ class LevelView(NamedTuple):
     price: int
     shown: int
     orders: int
+
+
+class RulesView(NamedTuple):
+    """The rules of an instrument, its phase (`Phase`; 0: no such instrument) and its prices, in fen a tonne.
+
+    `collector` is the participant that gets the fees, `position_limit` in tonnes, `reference` what the band
+    lies around, `last` the last trade's; each 0 where there is none.
+    """
+
+    maker_ppm: int
+    taker_ppm: int
+    collector: int
+    band_ppm: int
+    position_limit: int
+    bars_resale: bool
+    reference: int
+    phase: int
+    last: int
+
+
+NO_RULES: Final = RulesView(0, 0, 0, 0, 0, False, 0, 0, 0)
+"""Those of an unknown instrument."""
 
 
 class Engine(Protocol):
@@ -83,6 +105,12 @@ class Engine(Protocol):
 
     def tonnes(self, participant: int, instrument: int) -> TonnesBalance:
         """Return a participant's tonnes; zeros for an unknown one."""
+
+    def rules(self, instrument: int) -> RulesView:
+        """Return an instrument's rules, phase and prices; `NO_RULES` for an unknown one."""
+
+    def is_killed(self, participant: int) -> bool:
+        """Return whether a participant's kill switch is on; False for an unknown one."""
 
     def order(self, order_id: bytes) -> OrderView | None:
         """Return a remembered order."""

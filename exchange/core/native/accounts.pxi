@@ -100,6 +100,7 @@ cdef void set_rules(Core *c, const Command *k) noexcept nogil:
     set_band(m)
     r = tell(c, K_RULES_SET)
     r.instrument = k.instrument
+    r.participant = k.participant
     r.a_low = maker_ppm
     r.b_low = taker_ppm
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
-from exchange.core.api import CashBalance, LevelView, OrderView, TonnesBalance
+from exchange.core.api import CashBalance, LevelView, OrderView, RulesView, TonnesBalance
 from exchange.core.codes import CARRIED_FIRST, CommandKind, Reject, ReportKind
 from exchange.core.records import COMMAND, COMMAND_BYTES, Command
 from exchange.core.reference import accounts, auction, instruments, orders, queries, triggers
@@ -79,6 +79,14 @@ class ReferenceEngine:
     def tonnes(self, participant: int, instrument: int) -> TonnesBalance:
         """Return a participant's tonnes of an instrument."""
         return queries.tonnes(self._state, participant, instrument)
+
+    def rules(self, instrument: int) -> RulesView:
+        """Return an instrument's rules, phase and prices."""
+        return queries.rules(self._state, instrument)
+
+    def is_killed(self, participant: int) -> bool:
+        """Return whether a participant's kill switch is on."""
+        return queries.is_killed(self._state, participant)
 
     def order(self, order_id: bytes) -> OrderView | None:
         """Return a remembered order."""

@@ -65,7 +65,13 @@ def set_rules(state: State, command: Command) -> None:
     instrument.band_ppm = band_ppm
     instrument.position_limit = command.quantity
     instrument.bars_resale = bool(command.flags & RulesFlag.NO_SAME_DAY_RESALE)
-    state.tell(ReportKind.RULES_SET, instrument=instrument.number, a=maker_ppm, b=taker_ppm)
+    state.tell(
+        ReportKind.RULES_SET,
+        instrument=instrument.number,
+        participant=fees.collector,
+        a=maker_ppm,
+        b=taker_ppm,
+    )
 
 
 def set_reference(state: State, command: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from exchange.core.api import CashBalance, LevelView, OrderView, TonnesBalance
+from exchange.core.api import NO_RULES, CashBalance, LevelView, OrderView, RulesView, TonnesBalance
 from exchange.core.codes import Status
 from exchange.core.reference import risk
 from exchange.core.reference.state import Position, State
@@ -40,6 +40,30 @@ def tonnes(state: State, participant: int, number: int) -> TonnesBalance:
         return TonnesBalance(0, 0, 0, 0)
     may = risk.tradable(state, participant, state.instruments[number - 1])
     return TonnesBalance(position.available, position.reserved, may, position.open_buys)
+
+
+def rules(state: State, number: int) -> RulesView:
+    """Return an instrument's rules, phase and prices."""
+    if not 0 < number <= len(state.instruments):
+        return NO_RULES
+    instrument = state.instruments[number - 1]
+    fees = state.fees[instrument.fees]
+    return RulesView(
+        fees.maker_ppm,
+        fees.taker_ppm,
+        fees.collector,
+        instrument.band_ppm,
+        instrument.position_limit,
+        instrument.bars_resale,
+        instrument.reference,
+        instrument.phase,
+        instrument.last,
+    )
+
+
+def is_killed(state: State, participant: int) -> bool:
+    """Return whether a participant's kill switch is on."""
+    return 0 < participant <= len(state.participants) and state.participants[participant - 1].killed
 
 
 def order(state: State, order_id: bytes) -> OrderView | None:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.core import records
-from exchange.core.codes import AMOUNT_MAX, INT63_MAX, PPM, OrderType, Reject
+from exchange.core.api import NO_RULES
+from exchange.core.codes import AMOUNT_MAX, INT63_MAX, PPM, OrderType, Phase, Reject
 from exchange.core.reference.risk import cash_for, fee, paid
 from exchange.core.reference.state import Fees
 from tests.exchange.core.market import ANNA, BERT, CARL, DORA, SPOT, Market, kinds, rejection
@@ -37,6 +38,41 @@ def test_an_order_keeps_the_fees_of_its_entry(market: Market) -> None:
     (trade,) = [each for each in market.sell(2, ANNA, 10, 100) if each.kind == 3]
     assert (trade.a, trade.b) == (0, 10)
     assert market.cash(DORA) == (1_000_010, 0)
+
+
+def test_rules_say_who_collects_and_can_be_asked_for(market: Market) -> None:
+    (report,) = market.send(
+        records.set_rules(
+            SPOT,
+            maker_ppm=1_000,
+            taker_ppm=3_000,
+            fee_participant=DORA,
+            band_ppm=100_000,
+            position_limit=5_000,
+            no_same_day_resale=True,
+        )
+    )
+    assert (report.instrument, report.participant, report.a, report.b) == (SPOT, DORA, 1_000, 3_000)
+    assert market.engine.rules(SPOT) == (1_000, 3_000, DORA, 100_000, 5_000, True, 0, Phase.CONTINUOUS, 0)
+    market.send(records.set_reference(SPOT, 100))
+    market.sell(1, ANNA, 1, 105)
+    market.buy(2, BERT, 1, 105)
+    market.send(records.set_phase(SPOT, Phase.HALTED))
+    assert market.engine.rules(SPOT)[-3:] == (100, Phase.HALTED, 105)
+
+
+def test_an_unknown_instrument_has_no_rules_and_an_unknown_participant_is_not_killed(market: Market) -> None:
+    for number in (-1, 0, 3, 2**40):
+        assert market.engine.rules(number) == NO_RULES
+    for number in (-1, 0, 5, 2**40):
+        assert market.engine.is_killed(number) is False
+
+
+def test_the_kill_switch_can_be_asked_for(market: Market) -> None:
+    market.send(records.kill(BERT, on=True))
+    assert [market.engine.is_killed(who) for who in (ANNA, BERT)] == [False, True]
+    market.send(records.kill(BERT, on=False))
+    assert market.engine.is_killed(BERT) is False
 
 
 def test_more_than_is_available_is_rejected_with_both_numbers(market: Market) -> None:
