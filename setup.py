@@ -1,4 +1,4 @@
-"""Builds what is compiled: every .pyx under exchange/. What cannot compile it gets the same in Python, slower.
+"""Builds what is compiled: every .pyx under exchange/. Without a compiler the same runs in Python, slower.
 
 Everything else about the package is in pyproject.toml. The package itself says at its first use which of the
 two runs (`exchange.core`).

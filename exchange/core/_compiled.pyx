@@ -19,6 +19,7 @@ include "native/triggers.pxi"
 include "native/auction.pxi"
 include "native/accounts.pxi"
 include "native/apply.pxi"
+include "native/keeping.pxi"
 include "native/snapshot.pxi"
 include "native/invariants.pxi"
 include "native/bare_types.pxi"
@@ -60,6 +61,17 @@ include "native/bare.pxi"
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.ref cimport PyObject
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize" (const char *, Py_ssize_t) except NULL
+    char *bytes_of "PyBytes_AS_STRING" (PyObject *)
+    int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
+    void Py_XDECREF(PyObject *)
+
+cdef enum:
+    LENT_MIN = 16       # reports: for fewer a copy costs less
+
 
 import os
 from hashlib import blake2b
@@ -67,14 +79,26 @@ from hashlib import blake2b
 from exchange.core.api import NO_RULES, CashBalance, LevelView, OrderView, RulesView, TonnesBalance
 
 assert sizeof(Command) == 64 and sizeof(Report) == 128
-assert sizeof(Slot) == 32 and sizeof(Extra) == 32 and sizeof(Entry) == 64 and sizeof(Position) == 64
+assert sizeof(Slot) == 32 and sizeof(Extra) == 32 and sizeof(Who) == 64 and sizeof(Entry) == 64 and sizeof(Position) == 64
 assert sizeof(SnapHead) == 100 and sizeof(SnapOrder) == 72 and sizeof(SnapOpen) == 64
 
 
-cdef void core_init(Core *c, u64 seed) noexcept nogil:
+keep_blocks()
+
+
+cdef void core_init(Core *c, u64 seed, u64 seed_high) noexcept nogil:
     memset(c, 0, sizeof(Core))
     c.day = 1
     c.seed = seed
+    c.seed_high = seed_high
+    # Number 0 of each stands for none: it is looked at, never changed.
+    grow_out(c)
+    grow_entries(c)
+    table_clear(&c.ids, room_for(c.entries_room))
+    pool_grow(&c.pool)
+    grow_positions(c)
+    grow_who(c)
+    grow_instruments(c)
     fees_number(c, 0, 0, 0)
 
 
@@ -86,14 +110,16 @@ cdef void core_free(Core *c) noexcept nogil:
         free(c.instruments[i].buy_stops.items)
         free(c.instruments[i].sell_stops.items)
     free(c.pool.slots)
-    free(c.extras)
     free(c.rares)
     free(c.entries)
     free(c.ids.buckets)
     free(c.positions)
     free(c.owners)
     free(c.position_table.buckets)
+    for i in range(1, c.participants + 1):
+        free(c.who[i].own)
     free(c.who)
+    free(c.known)
     free(c.addresses.buckets)
     free(c.instruments)
     free(c.units.buckets)
@@ -102,7 +128,7 @@ cdef void core_free(Core *c) noexcept nogil:
     free(c.transfer_table.buckets)
     free(c.epochs)
     free(c.dates.items)
-    free(c.out)
+    free(c.own_out)
     memset(c, 0, sizeof(Core))
 
 
@@ -118,7 +144,7 @@ cdef class CompiledEngine:
 
     def __cinit__(self):
         # Which ids share a bucket must not be known to who makes ids; it shows in no report and no hash.
-        core_init(&self.core, int.from_bytes(os.urandom(8), "little"))
+        core_init(&self.core, int.from_bytes(os.urandom(8), "little"), int.from_bytes(os.urandom(8), "little"))
 
     def __dealloc__(self):
         core_free(&self.core)
@@ -126,14 +152,28 @@ cdef class CompiledEngine:
     def apply(self, commands not None):
         """Do a run of commands and return the run of their reports; ValueError on a broken length."""
         cdef Py_buffer run
+        cdef Core *c = &self.core
+        cdef PyObject *made = NULL
+        cdef u64 room
         PyObject_GetBuffer(commands, &run, PyBUF_SIMPLE)
         try:
+            room = <u64>run.len // sizeof(Command) * 2
+            if room >= LENT_MIN:
+                # Reports are written where they will be read; where two a command are too few, beside and copied.
+                made = new_bytes(NULL, <Py_ssize_t>(room * sizeof(Report)))
+                c.out = <Report *>bytes_of(made)
+                c.out_room = room
             self._apply(&run, False)
+            room = c.out_used * sizeof(Report)
+            if c.out == c.own_out:
+                return PyBytes_FromStringAndSize(<const char *>c.out, <Py_ssize_t>room)
+            _PyBytes_Resize(&made, <Py_ssize_t>room)
+            return <object>made
         finally:
+            Py_XDECREF(made)
+            c.out = c.own_out
+            c.out_room = c.own_room
             PyBuffer_Release(&run)
-        return PyBytes_FromStringAndSize(
-            <const char *>self.core.out, <Py_ssize_t>(self.core.out_used * sizeof(Report))
-        )
 
     def apply_unreported(self, commands not None):
         """Do a run of commands, for whoever needs only the state; return how many reports there were."""
@@ -144,26 +184,42 @@ cdef class CompiledEngine:
         finally:
             PyBuffer_Release(&run)
 
+    def apply_only(self, commands not None, u64 kinds):
+        """Do a run of commands and return the run of their reports of some kinds: bit n is kind n."""
+        cdef Py_buffer run
+        cdef u64 n
+        PyObject_GetBuffer(commands, &run, PyBUF_SIMPLE)
+        try:
+            n = <u64>run.len
+            if n % sizeof(Command):
+                raise ValueError(f"{n} bytes are no run of {sizeof(Command)}-byte commands")
+            with nogil:
+                apply_keeping(&self.core, <const Command *>run.buf, n // sizeof(Command), kinds)
+        finally:
+            PyBuffer_Release(&run)
+        return PyBytes_FromStringAndSize(
+            <const char *>self.core.out, <Py_ssize_t>(self.core.out_used * sizeof(Report))
+        )
+
     cdef u64 _apply(self, Py_buffer *run, bint drops) except? 0xFFFFFFFF:
-        # Do the run; reports are kept, or dropped every so often and counted.
-        cdef u64 n = <u64>run.len, at = 0, reports = 0, part
+        # Do the run; reports are kept, or only counted.
+        cdef u64 n = <u64>run.len
+        cdef const Command *k
+        cdef Ahead alone
         if n % sizeof(Command):
             raise ValueError(f"{n} bytes are no run of {sizeof(Command)}-byte commands")
         n //= sizeof(Command)
         self.core.out_used = 0
+        self.core.out_kept = 0 if drops else ~<u64>0
         if n == 1:
-            apply_one(&self.core, <const Command *>run.buf)
-            return self.core.out_used
-        with nogil:
-            while at < n:
-                part = n - at
-                if drops:
-                    reports += self.core.out_used
-                    self.core.out_used = 0
-                    part = part if part < 1024 else 1024
-                apply_run(&self.core, <const Command *>run.buf + at, part)
-                at += part
-        return reports + self.core.out_used
+            k = <const Command *>run.buf
+            alone.tag = tag_of(&self.core, k.id_low, k.id_high)
+            alone.number = 0
+            apply_one(&self.core, k, &alone)
+        else:
+            with nogil:
+                apply_run(&self.core, <const Command *>run.buf, n)
+        return self.core.out_used
 
     def snapshot(self):
         """Return the canonical bytes of the state."""
@@ -278,12 +334,12 @@ cdef class CompiledEngine:
         if len(order_id) != 16:
             return None
         memcpy(halves_, <const char *>order_id, 16)
-        number = find_entry(c, halves_[0], halves_[1])
+        number = find_entry(c, tag_of(c, halves_[0], halves_[1]), halves_[0], halves_[1])
         if number == 0:
             return None
         e = &c.entries[number]
         if e.status <= PARKED:
-            price = <u64>c.pool.slots[e.slot].tick * c.instruments[c.extras[e.slot].instrument].tick
+            price = <u64>c.pool.slots[e.slot].tick * c.instruments[extra_of(c, e.slot).instrument].tick
             shown = c.pool.slots[e.slot].left if e.status == OPEN else 0
         return OrderView(
             c.owners[e.position].participant, c.owners[e.position].instrument, e.side, e.status, e.reason,
@@ -322,9 +378,11 @@ cdef class CompiledEngine:
         cdef Ladder *l
         cdef u32 i, side
         cdef u64 total = (
-            c.pool.room * sizeof(Slot) + c.extras_room * sizeof(Extra) + c.rares_room * sizeof(Rare)
+            c.pool.room * sizeof(Slot) + c.rares_room * sizeof(Rare)
             + c.entries_room * sizeof(Entry) + (c.ids.mask + 1) * sizeof(Bucket)
         )
+        for i in range(1, c.participants + 1):
+            total += c.who[i].own_room * sizeof(u32)
         for i in range(1, c.listed + 1):
             for side in range(1, 3):
                 l = own_side(&c.instruments[i], side)

@@ -75,6 +75,9 @@ class Engine(Protocol):
     def apply(self, commands: bytes | bytearray | memoryview) -> bytes:
         """Do a run of commands and return the run of their reports; ValueError on a broken length."""
 
+    def apply_only(self, commands: bytes | bytearray | memoryview, kinds: int) -> bytes:
+        """Do the same and return only the reports of some kinds: bit n of `kinds` is kind n."""
+
     def snapshot(self) -> bytes:
         """Return the canonical bytes of the state."""
 

@@ -253,7 +253,7 @@ class Reject(IntEnum):
     INSTRUMENT_INVALID = 27
     """a: the lot, b: the largest order."""
     INSTRUMENT_DIFFERS = 28
-    """It is listed on other terms. a: its number."""
+    """It is listed on other terms, and is not closed or has open orders. a: its number."""
     INSTRUMENTS_FULL = 29
     """a: how many there are."""
     PARTICIPANTS_FULL = 30

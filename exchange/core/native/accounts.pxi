@@ -21,13 +21,20 @@ cdef void register(Core *c, const Command *k) noexcept nogil:
     r.other_low = k.quantity
 
 
+cdef bint is_idle(Instrument *m) noexcept nogil:
+    # Whether it has no open order.
+    cdef i64 key = 0
+    return not (ladder_best(&m.bids, &key) or ladder_best(&m.asks, &key) or m.parked)
+
+
 cdef void list_instrument(Core *c, const Command *k) noexcept nogil:
     cdef u32 number = find_unit(c, k.id_low, k.id_high)
-    cdef bint known = number != 0
+    cdef bint known = number != 0, repeated = False
+    cdef bint fits = 0 < k.extra <= k.quantity <= INT63 and 0 < k.price <= INT63
     cdef Instrument *m
     cdef Report *r
     if not known:
-        if not (0 < k.extra <= k.quantity <= INT63 and 0 < k.price <= INT63):
+        if not fits:
             reject(c, k, X_INSTRUMENT_INVALID, k.extra, k.quantity)
             return
         if c.listed == 0xFFFF:
@@ -41,12 +48,17 @@ cdef void list_instrument(Core *c, const Command *k) noexcept nogil:
         m.phase = CONTINUOUS
     else:
         m = &c.instruments[number]
-        if m.tick != k.price or m.lot != k.extra or m.quantity_max != k.quantity:
-            reject(c, k, X_INSTRUMENT_DIFFERS, number, 0)
-            return
+        repeated = m.tick == k.price and m.lot == k.extra and m.quantity_max == k.quantity
+        if not repeated:
+            if not fits or m.phase != CLOSED or not is_idle(m):
+                reject(c, k, X_INSTRUMENT_DIFFERS, number, 0)
+                return
+            m.tick = k.price
+            m.lot = k.extra
+            m.quantity_max = k.quantity
     r = tell(c, K_LISTED)
     r.instrument = <u16>number
-    r.flags = REPEATED if known else 0
+    r.flags = REPEATED if repeated else 0
     r.id_low = k.id_low
     r.id_high = k.id_high
     r.price = k.price

@@ -107,7 +107,7 @@ cdef inline bint is_malformed(Core *c, const Command *k) noexcept nogil:
     return False
 
 
-cdef void do_rare(Core *c, const Command *k, u64 expired) noexcept nogil:
+cdef void do_rare(Core *c, const Command *k, const Ahead *a, u64 expired) noexcept nogil:
     # Everything but new orders and cancels.
     cdef Report *r
     if k.kind == 1:
@@ -142,18 +142,40 @@ cdef void do_rare(Core *c, const Command *k, u64 expired) noexcept nogil:
         r.id_low = k.id_low
         r.id_high = k.id_high
     elif k.kind == 15:
-        amend_order(c, k)
+        amend_order(c, k, a)
     elif k.kind == 16:
         mass_cancel(c, k)
     else:
         close_epoch(c, k)
 
 
-cdef inline void apply_one(Core *c, const Command *k) noexcept nogil:
-    cdef Terms staged
-    cdef bint is_staged
+cdef inline u64 is_odd_new(const Command *k) noexcept nogil:
+    # 0: surely well formed, as most are. Else `is_malformed` knows.
+    return (
+        <u64>(<u8>(k.side - 1) > 1) | (k.type != T_LIMIT) | (<u8>(k.tif - 1) > 4) | k.flags | (k.stp & ~3)
+        | k.spare | k.extra | (k.at_us >> 63) | ((k.id_low | k.id_high) == 0)
+    )
+
+
+cdef inline u64 is_odd_cancel(const Command *k) noexcept nogil:
+    cdef u64 first
+    memcpy(&first, k, 8)
+    return (
+        (first >> 8) | k.spare | k.quantity | k.price | k.extra | (k.at_us >> 63) | ((k.id_low | k.id_high) == 0)
+    )
+
+
+cdef inline u64 begin(Core *c, const Command *k) noexcept nogil:
+    # Time goes forward; return how many orders expired.
+    if k.at_us > c.now_us:
+        c.now_us = k.at_us
+    if unlikely(c.dates.n != 0) and <u64>c.dates.items[0].key <= c.now_us:
+        return expire(c)
+    return 0
+
+
+cdef void apply_other(Core *c, const Command *k, const Ahead *a) noexcept nogil:
     cdef u64 expired = 0
-    c.sequence += 1
     if unlikely(k.kind >= 128):
         c.is_staged = 0
         return
@@ -162,75 +184,99 @@ cdef inline void apply_one(Core *c, const Command *k) noexcept nogil:
         return
     if is_malformed(c, k):
         return
-    is_staged = c.is_staged
-    if unlikely(is_staged):
-        staged = c.staged
-        c.is_staged = 0
+    c.is_staged = 0
     if k.kind != 7 and k.kind != 8:
-        if k.at_us > c.now_us:
-            c.now_us = k.at_us
-        if unlikely(c.dates.n != 0) and <u64>c.dates.items[0].key <= c.now_us:
-            expired = expire(c)
+        expired = begin(c, k)
     c.touched = 0
-    if likely(k.kind == 13):
-        new_order(c, k, &staged if is_staged else NULL)
-    elif likely(k.kind == 14):
-        cancel_order(c, k)
-    else:
-        do_rare(c, k, expired)
+    do_rare(c, k, a, expired)
     if c.touched and c.instruments[c.touched].parked:
         release_stops(c, &c.instruments[c.touched])
 
 
-cdef inline void foresee(Core *c, const Command *k) noexcept nogil:
-    # Fetch early what a command some places ahead will look up: its id's bucket.
-    if likely(c.ids.mask != 0) and 13 <= k.kind <= 15:
-        prefetch(&c.ids.buckets[hash_id(c, k.id_low, k.id_high) & c.ids.mask])
+cdef inline void apply_one(Core *c, const Command *k, const Ahead *a) noexcept nogil:
+    cdef Terms staged
+    c.sequence += 1
+    if k.kind == 13:
+        if unlikely(is_odd_new(k) != 0) and is_malformed(c, k):
+            return
+        begin(c, k)
+        if unlikely(c.is_staged):
+            staged = c.staged
+            c.is_staged = 0
+            new_order(c, k, a.tag, &staged)
+        else:
+            new_order(c, k, a.tag, NULL)
+    elif k.kind == 14:
+        if unlikely(is_odd_cancel(k) != 0) and is_malformed(c, k):
+            return
+        begin(c, k)
+        c.is_staged = 0
+        cancel_order(c, k, a)
+    else:
+        apply_other(c, k, a)
 
 
-cdef inline Entry *foreseen(Core *c, const Command *k) noexcept nogil:
-    # The entry that a cancel or an amend will most likely find, or NULL.
-    cdef u32 number
-    if not 14 <= k.kind <= 15 or unlikely(c.ids.mask == 0):
-        return NULL
-    number = c.ids.buckets[hash_id(c, k.id_low, k.id_high) & c.ids.mask].number
-    return &c.entries[number] if number else NULL
+# --- looking ahead ---
+#
+# Memory answers late: what a command will touch is fetched while those before it are done, a step of the way at a
+# time, each step where the one before has come in by then. All of it is guesses: nothing but the time depends on it.
+
+cdef enum:
+    AHEAD = 32          # commands, a power of two above the first step's distance
+    STEP = 4
+
+cdef inline void foresee_id(Core *c, const Command *k, Ahead *a) noexcept nogil:
+    a.tag = tag_of(c, k.id_low, k.id_high)
+    prefetch(&c.ids.buckets[a.tag & c.ids.mask])
+    prefetch(&c.who[k.participant if k.participant <= c.participants else 0])
 
 
-cdef inline void foresee_place(Core *c, const Command *k) noexcept nogil:
-    # A few places on: where the order stands.
-    cdef Entry *e = foreseen(c, k)
-    if e != NULL and e.status <= PARKED and e.slot < c.pool.used:
-        prefetch(&c.pool.slots[e.slot])
-        prefetch(&c.extras[e.slot])
+cdef inline void foresee_entry(Core *c, const Command *k, Ahead *a) noexcept nogil:
+    cdef u64 ends
+    cdef u32 number = probe(&c.ids, a.tag, &ends)
+    cdef Who *w = &c.who[k.participant if k.participant <= c.participants else 0]
+    a.number = number
+    prefetch(&c.entries[number])
+    prefetch(&c.positions[w.position])
+    prefetch(w.own + w.own_used)
 
 
-cdef inline void foresee_neighbours(Core *c, const Command *k) noexcept nogil:
-    # And who stands beside it, in the book and in its participant's list.
-    cdef Entry *e = foreseen(c, k)
-    cdef Slot *s
-    cdef Extra *x
-    if e != NULL and e.status == OPEN and e.slot < c.pool.used:
-        s = &c.pool.slots[e.slot]
-        x = &c.extras[e.slot]
-        prefetch(&c.pool.slots[s.next])
-        prefetch(&c.pool.slots[s.prev])
-        prefetch(&c.extras[x.own_next])
-        prefetch(&c.extras[x.own_prev])
+cdef inline void foresee_place(Core *c, Ahead *a) noexcept nogil:
+    cdef Entry *e = &c.entries[a.number]
+    a.slot = <u32>pick(e.status <= PARKED, e.slot, 0)
+    prefetch(&c.pool.slots[a.slot])
+
+
+cdef inline void foresee_neighbours(Core *c, const Command *k, Ahead *a) noexcept nogil:
+    # Who stands beside an order that leaves, and before one that comes.
+    cdef Slot *s = &c.pool.slots[a.slot]
+    cdef Slot *slots = c.pool.slots
+    cdef u64 instrument = pick(k.kind == 13, k.instrument, extra_of(c, a.slot).instrument)
+    cdef u64 side = pick(k.kind == 13, k.side, s.side)
+    cdef Instrument *m = &c.instruments[pick(instrument <= c.listed, instrument, 0)]
+    cdef Ladder *l = own_side(m, side & 3)
+    cdef i64 tick = <i64>(k.price if likely(m.tick <= 1) else k.price // m.tick)
+    cdef u64 at = <u64>key_at(side & 3, tick) - <u64>l.base
+    prefetch(&slots[s.next])
+    prefetch(&slots[s.prev])
+    at = pick(at < l.size, at, 0)
+    if likely(l.size):
+        prefetch(&slots[l.levels[at].tail])
 
 
 cdef void apply_run(Core *c, const Command *commands, u64 n) noexcept nogil:
+    # Before the first command the numbers wrap around: they are not below n.
+    cdef Ahead ring[AHEAD]
     cdef u64 i
-    cdef Entry *e
-    for i in range(n):
-        if i + 20 < n:
-            foresee(c, &commands[i + 20])
-        if i + 14 < n:
-            e = foreseen(c, &commands[i + 14])
-            if e != NULL:
-                prefetch(e)
-        if i + 9 < n:
-            foresee_place(c, &commands[i + 9])
-        if i + 4 < n:
-            foresee_neighbours(c, &commands[i + 4])
-        apply_one(c, &commands[i])
+    for i in range(n + 4 * STEP):
+        if i < n:
+            prefetch(&commands[i + 4 * STEP])
+            foresee_id(c, &commands[i], &ring[i % AHEAD])
+        if i - STEP < n:
+            foresee_entry(c, &commands[i - STEP], &ring[(i - STEP) % AHEAD])
+        if i - 2 * STEP < n:
+            foresee_place(c, &ring[(i - 2 * STEP) % AHEAD])
+        if i - 3 * STEP < n:
+            foresee_neighbours(c, &commands[i - 3 * STEP], &ring[(i - 3 * STEP) % AHEAD])
+        if i - 4 * STEP < n:
+            apply_one(c, &commands[i - 4 * STEP], &ring[(i - 4 * STEP) % AHEAD])

@@ -125,7 +125,7 @@ cdef u128 trade_at(Core *c, Instrument *m, i64 tick) noexcept nogil:
             return volume
         maker = ladder_find(&m.bids, bid_key).head
         taker = ladder_find(&m.asks, ask_key).head
-        if c.extras[maker].entry > c.extras[taker].entry:
+        if extra_of(c, maker).entry > extra_of(c, taker).entry:
             swap = maker
             maker = taker
             taker = swap

@@ -31,15 +31,15 @@ cdef const char *check_side(Core *c, Instrument *m, u32 instrument, u32 side, u6
         o = level.head
         while o:
             s = &c.pool.slots[o]
-            e = &c.entries[c.extras[o].entry]
-            if key_of(side, s.tick) != key or s.side != side or c.extras[o].instrument != instrument:
+            e = &c.entries[extra_of(c, o).entry]
+            if key_of(side, s.tick) != key or s.side != side or extra_of(c, o).instrument != instrument:
                 return "an order at a wrong place"
             if s.prev != prev or e.status != OPEN or e.slot != o:
                 return "the book does not hold exactly the open orders"
             if s.left == 0 or s.left > e.quantity - e.filled:
                 return "an order shows nothing, or more than is left"
             if s.left != e.quantity - e.filled and (
-                c.extras[o].rare == 0 or c.rares[c.extras[o].rare].display == 0
+                extra_of(c, o).rare == 0 or c.rares[extra_of(c, o).rare].display == 0
             ):
                 return "an order hides what it should show"
             shown += s.left
@@ -75,10 +75,10 @@ cdef const char *check_books(Core *c) noexcept nogil:
         parked = 0
         o = m.parked_head
         while o:
-            if c.entries[c.extras[o].entry].status != PARKED or c.extras[o].instrument != i:
+            if c.entries[extra_of(c, o).entry].status != PARKED or extra_of(c, o).instrument != i:
                 return "what waits is no waiting stop"
             parked += 1
-            stop = <i64>c.rares[c.extras[o].rare].stop
+            stop = <i64>c.rares[extra_of(c, o).rare].stop
             if m.phase == CONTINUOUS and m.last:
                 if (stop <= <i64>m.last) if c.pool.slots[o].side == BUY else (stop >= <i64>m.last):
                     return "a stop is overdue"
@@ -120,7 +120,7 @@ cdef const char *check_money(Core *c) noexcept nogil:
         if e.side == BUY:
             sums[e.position].buys += left
             cash[c.owners[e.position].participant] += aside(
-                c, &c.instruments[c.owners[e.position].instrument], e.slot, e.type, left
+                c, &c.instruments[c.owners[e.position].instrument], &c.pool.slots[e.slot], e.type, left
             )
         else:
             sums[e.position].aside += left
@@ -153,29 +153,32 @@ cdef const char *check_money(Core *c) noexcept nogil:
 
 cdef const char *check_lists(Core *c) noexcept nogil:
     # Every participant's list has its open orders, as accepted; the ids lead to them; epochs follow each other.
-    cdef u32 i, o, prev
+    cdef u32 i, j, prev, open_
     cdef u64 n = 0, committed = 0
     cdef Entry *e
+    cdef Who *w
     for i in range(1, c.participants + 1):
+        w = &c.who[i]
         prev = 0
-        o = c.who[i].own_head
-        while o:
-            if c.pool.slots[o].owner != i or c.extras[o].own_prev != prev:
-                return "an order in a wrong list"
-            if prev and c.extras[prev].entry >= c.extras[o].entry:
+        open_ = 0
+        for j in range(w.own_used):
+            if w.own[j] <= prev or w.own[j] >= c.entries_used:
                 return "a list out of order"
-            n += 1
-            prev = o
-            o = c.extras[o].own_next
-        if c.who[i].own_tail != prev:
-            return "a list's last order is another"
+            prev = w.own[j]
+            if c.entries[prev].status <= PARKED:
+                open_ += 1
+                if c.pool.slots[c.entries[prev].slot].owner != i:
+                    return "an order in a wrong list"
+        if open_ != w.own_open:
+            return "a list counts its open orders wrongly"
+        n += open_
     if n != c.open_orders:
         return "the lists do not hold exactly the open orders"
     for i in range(1, c.entries_used):
         e = &c.entries[i]
-        if find_entry(c, e.id_low, e.id_high) != i:
+        if find_entry(c, tag_of(c, e.id_low, e.id_high), e.id_low, e.id_high) != i:
             return "an id leads elsewhere"
-        if e.status <= PARKED and c.extras[e.slot].entry != i:
+        if e.status <= PARKED and extra_of(c, e.slot).entry != i:
             return "an open order is another's"
     for n in range(c.epochs_used):
         if c.epochs[n].first != committed + 1 or c.epochs[n].trades == 0:

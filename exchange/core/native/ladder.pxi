@@ -45,13 +45,11 @@ cdef void ladder_free(Ladder *l) noexcept nogil:
 
 
 cdef inline void ladder_mark(Ladder *l, u64 at) noexcept nogil:
-    # A level is no longer empty.
+    # There are orders at a level: it may be marked already.
     l.words[at >> 6] |= <u64>1 << (at & 63)
     l.sums[at >> 12] |= <u64>1 << ((at >> 6) & 63)
     l.crown |= <u64>1 << (at >> 12)
-    l.filled += 1
-    if <i64>at > l.top:
-        l.top = <i64>at
+    l.top = <i64>at if <i64>at > l.top else l.top
 
 
 cdef inline i64 ladder_seek(Ladder *l, u64 at) noexcept nogil:
@@ -72,18 +70,23 @@ cdef inline i64 ladder_seek(Ladder *l, u64 at) noexcept nogil:
     return <i64>((at << 6) | <u64>high_bit(l.words[at]))
 
 
-cdef inline void ladder_unmark(Ladder *l, u64 at) noexcept nogil:
-    # A level became empty.
-    cdef u64 word = l.words[at >> 6] & ~(<u64>1 << (at & 63))
+cdef inline i64 ladder_highest(Ladder *l) noexcept nogil:
+    # The highest level that is not empty; -1: none. A zero word, met only where there is none, counts as its bit 0.
+    cdef u64 group = <u64>high_bit(l.crown | 1)
+    cdef u64 word = (group << 6) | <u64>high_bit(l.sums[group] | 1)
+    cdef i64 at = <i64>((word << 6) | <u64>high_bit(l.words[word] | 1))
+    return at if l.crown else -1
+
+
+cdef inline void ladder_unmark(Ladder *l, u64 at, u64 empty) noexcept nogil:
+    # A level lost an order: 1 if it became empty, else 0. No branch: whether it did is a coin's throw.
+    cdef u64 word = l.words[at >> 6] & ~(empty << (at & 63))
+    cdef u64 group = l.sums[at >> 12] & ~(<u64>(word == 0) << ((at >> 6) & 63))
     l.words[at >> 6] = word
-    if word == 0:
-        word = l.sums[at >> 12] & ~(<u64>1 << ((at >> 6) & 63))
-        l.sums[at >> 12] = word
-        if word == 0:
-            l.crown &= ~(<u64>1 << (at >> 12))
-    l.filled -= 1
-    if <i64>at == l.top:
-        l.top = ladder_seek(l, at)
+    l.sums[at >> 12] = group
+    l.crown &= ~(<u64>(group == 0) << (at >> 12))
+    l.filled -= empty
+    l.top = ladder_highest(l)
 
 
 cdef inline bint ladder_best(Ladder *l, i64 *key) noexcept nogil:
@@ -140,6 +143,7 @@ cdef void ladder_place(Ladder *l, i64 base, u64 size) noexcept nogil:
         place = <u64>key - <u64>base
         if place < size:
             l.levels[place] = old.levels[at]
+            l.filled += 1
             ladder_mark(l, place)
         else:
             level = far_need(&l.far, key)
@@ -155,6 +159,7 @@ cdef void ladder_place(Ladder *l, i64 base, u64 size) noexcept nogil:
             level = far_find(&l.far, key)
         place = <u64>key - <u64>base
         l.levels[place] = level[0]
+        l.filled += 1
         ladder_mark(l, place)
         far_drop(&l.far, key)
         level = NULL
@@ -191,50 +196,60 @@ cdef void ladder_miss(Ladder *l, i64 key) noexcept nogil:
     ladder_place(l, ladder_base(best, size), size)
 
 
+cdef void ladder_add_far(Ladder *l, Slot *slots, u32 slot, i64 key) noexcept nogil:
+    # The same outside the window, which may move for it.
+    cdef Level *level
+    ladder_miss(l, key)
+    if <u64>key - <u64>l.base < l.size:
+        ladder_add(l, slots, slot, key)
+        return
+    level = far_need(&l.far, key)
+    level_add(level, slots, slot)
+
+
+cdef inline void level_add(Level *level, Slot *slots, u32 slot) noexcept nogil:
+    # Without branches; of slot 0, which stands for none, nobody reads the links.
+    cdef u32 head = level.head, tail = level.tail
+    slots[slot].next = 0
+    slots[slot].prev = tail
+    slots[tail].next = slot
+    level.head = head if head else slot
+    level.tail = slot
+    level.shown += slots[slot].left
+
+
+cdef inline u32 level_remove(Level *level, Slot *slots, u32 slot) noexcept nogil:
+    # Return the first order that is left, 0 if none is.
+    cdef u32 next_ = slots[slot].next, prev = slots[slot].prev, head = level.head, tail = level.tail
+    slots[next_].prev = prev
+    slots[prev].next = next_
+    head = head if prev else next_
+    level.head = head
+    level.tail = tail if next_ else prev
+    level.shown -= slots[slot].left
+    return head
+
+
 cdef inline void ladder_add(Ladder *l, Slot *slots, u32 slot, i64 key) noexcept nogil:
     # Put an order behind all others of its price.
-    cdef Slot *s = &slots[slot]
-    cdef Level *level
     cdef u64 at = <u64>key - <u64>l.base
     if unlikely(at >= l.size):
-        ladder_miss(l, key)
-        at = <u64>key - <u64>l.base
-    if likely(at < l.size):
-        level = &l.levels[at]
-        if level.head == 0:
-            ladder_mark(l, at)
-    else:
-        level = far_need(&l.far, key)
-    s.next = 0
-    s.prev = level.tail
-    if level.head:
-        slots[level.tail].next = slot
-    else:
-        level.head = slot
-    level.tail = slot
-    level.shown += s.left
+        ladder_add_far(l, slots, slot, key)
+        return
+    l.filled += l.levels[at].head == 0
+    level_add(&l.levels[at], slots, slot)
+    ladder_mark(l, at)
+
+
+cdef void ladder_remove_far(Ladder *l, Slot *slots, u32 slot, i64 key) noexcept nogil:
+    if level_remove(far_find(&l.far, key), slots, slot) == 0:
+        far_drop(&l.far, key)
 
 
 cdef inline void ladder_remove(Ladder *l, Slot *slots, u32 slot, i64 key) noexcept nogil:
     # Take an order out, wherever it stands.
-    cdef Slot *s = &slots[slot]
     cdef u64 at = <u64>key - <u64>l.base
-    cdef Level *level
-    if likely(at < l.size):
-        level = &l.levels[at]
-    else:
-        level = far_find(&l.far, key)
-    level.shown -= s.left
-    if s.next:
-        slots[s.next].prev = s.prev
-    else:
-        level.tail = s.prev
-    if s.prev:
-        slots[s.prev].next = s.next
-    else:
-        level.head = s.next
-        if s.next == 0:
-            if likely(at < l.size):
-                ladder_unmark(l, at)
-            else:
-                far_drop(&l.far, key)
+    if unlikely(at >= l.size):
+        ladder_remove_far(l, slots, slot, key)
+        return
+    ladder_unmark(l, at, level_remove(&l.levels[at], slots, slot) == 0)

@@ -111,7 +111,7 @@ cdef inline bint reject_level(
     Core *c, const Command *k, Instrument *m, u32 side, i64 tick, u64 quantity, u64 own
 ) noexcept nogil:
     # A level shows at most 2^63-1; `own` of what it shows is the order's itself.
-    cdef Level *level = ladder_find(own_side(m, side), key_of(side, tick))
+    cdef Level *level = ladder_find(own_side(m, side), key_at(side, tick))
     cdef u64 shown
     if level == NULL:
         return False   # the quantity alone fits
@@ -139,10 +139,12 @@ cdef inline bint reject_room(
 
 cdef inline bint reject_funds(
     Core *c, const Command *k, Instrument *m, u32 participant, u32 side, u8 type_, u32 fees, Position *p,
-    u64 quantity, u64 price, u128 own
+    u64 quantity, u64 price, u128 own, u128 *needs
 ) noexcept nogil:
+    # Says besides what has to be set aside.
     cdef u128 available, needed
     if side == SELL:
+        needs[0] = quantity
         available = own
         if p != NULL:
             available += tradable(p, m)
@@ -151,9 +153,11 @@ cdef inline bint reject_funds(
         reject(c, k, X_INSUFFICIENT_UNITS, available, quantity)
         return True
     if not is_priced(type_):
+        needs[0] = 0
         return False
     available = c.who[participant].available + own
     needed = cash_for(quantity, price, c.fees[fees].larger_ppm)
+    needs[0] = needed
     if likely(available >= needed):
         return False
     reject(c, k, X_INSUFFICIENT_CASH, available, needed)
@@ -200,12 +204,15 @@ cdef u32 take_rare(Core *c, const Terms *t) noexcept nogil:
 
 
 cdef inline u32 take_slot(Core *c) noexcept nogil:
-    cdef u32 slot = pool_take(&c.pool)
-    if unlikely(c.extras_room < c.pool.room):
-        c.extras = <Extra *>grow(
-            c.extras, <size_t>c.extras_room * sizeof(Extra), <size_t>c.pool.room * sizeof(Extra)
-        )
-        c.extras_room = c.pool.room
+    # An even number: the next one's place is the order's `Extra`.
+    cdef u32 slot = c.pool.free
+    if slot:
+        c.pool.free = c.pool.slots[slot].next
+        return slot
+    while unlikely(c.pool.used + 1 >= c.pool.room):
+        pool_grow(&c.pool)
+    slot = (c.pool.used + 1) & ~<u32>1
+    c.pool.used = slot + 2
     return slot
 
 
@@ -229,8 +236,8 @@ cdef void heap_add(Core *c, Heap *h, i64 key, u32 entry, bint parked, u32 living
 
 cdef void wait_for_price(Core *c, Instrument *m, u32 o) noexcept nogil:
     # Put a stop among those that wait.
-    cdef u32 entry = c.extras[o].entry
-    cdef i64 stop = <i64>c.rares[c.extras[o].rare].stop
+    cdef u32 entry = extra_of(c, o).entry
+    cdef i64 stop = <i64>c.rares[extra_of(c, o).rare].stop
     if c.pool.slots[o].side == BUY:
         heap_add(c, &m.buy_stops, stop, entry, True, m.parked)
     else:
@@ -247,11 +254,11 @@ cdef void park(Core *c, Instrument *m, u32 o) noexcept nogil:
         m.parked_head = o
     m.parked_tail = o
     m.parked += 1
-    link_own(c, o)
+    list_own(c, o)
     wait_for_price(c, m, o)
 
 
-cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept nogil:
+cdef inline void new_order(Core *c, const Command *k, u32 tag, const Terms *t) noexcept nogil:
     # Take an order, or answer its retry.
     cdef Instrument *m
     cdef Position *p
@@ -260,6 +267,7 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
     cdef Extra *x
     cdef Report *r
     cdef u64 digest
+    cdef u128 needs = 0
     cdef u32 known, position, o, number
     cdef i64 tick
     cdef bint rests = may_rest(k.type, k.tif)
@@ -267,7 +275,7 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
     if unlikely(t != NULL or (k.flags & F_TERMS) or waits or k.tif == GTD) and reject_terms(c, k, t):
         return
     digest = digest_of(k, t)
-    known = find_entry(c, k.id_low, k.id_high)
+    known = find_entry(c, tag, k.id_low, k.id_high)
     if unlikely(known != 0):
         answer_again(c, k, &c.entries[known], digest)
         return
@@ -301,11 +309,11 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
     tick = <i64>(k.price if m.tick == 1 else k.price // m.tick)
     if rests and reject_level(c, k, m, k.side, tick, k.quantity, 0):
         return
-    position = find_position(c, k.participant, k.instrument)
+    position = position_of(c, k.participant, k.instrument)
     p = &c.positions[position] if position else NULL
     if reject_room(c, k, m, k.side, p, k.quantity, 0):
         return
-    if reject_funds(c, k, m, k.participant, k.side, k.type, m.fees, p, k.quantity, k.price, 0):
+    if reject_funds(c, k, m, k.participant, k.side, k.type, m.fees, p, k.quantity, k.price, 0, &needs):
         return
     if (k.flags & F_POST_ONLY or k.tif == FOK) and reject_meeting(
         c, k, m, k.participant, k.side, tick, k.tif, k.flags, k.stp, k.quantity
@@ -314,21 +322,21 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
 
     if unlikely(position == 0):
         position = make_position(c, k.participant, k.instrument)
-    number = new_entry(c, k.id_low, k.id_high)
+    number = new_entry(c, tag, k.id_low, k.id_high)
     o = take_slot(c)
     s = &c.pool.slots[o]
     s.left = 0
     s.tick = tick
     s.owner = k.participant
     s.side = k.side
-    x = &c.extras[o]
+    x = extra_of(c, o)
     x.entry = number
     x.position = position
     x.fees = m.fees
     x.rare = take_rare(c, t) if unlikely(t != NULL) else 0
     x.instrument = k.instrument
     x.stp = k.stp
-    x.is_linked = 0
+    x.is_listed = 0
     e = &c.entries[number]
     e.digest = digest
     e.quantity = k.quantity
@@ -345,8 +353,8 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
     if unlikely(k.tif == GTD):
         c.dated += 1
         heap_add(c, &c.dates, <i64>t.expiry_us, number, False, c.dated)
-    set_aside(c, m, o, k.type, k.quantity)
-    r = tell_of(c, K_ACCEPTED, o)
+    set_aside(c, s, needs, k.quantity)
+    r = tell_about(c, K_ACCEPTED, s, e)
     r.code = e.status
     r.type = k.type
     r.tif = k.tif
@@ -355,26 +363,31 @@ cdef inline void new_order(Core *c, const Command *k, const Terms *t) noexcept n
     if unlikely(waits):
         park(c, m, o)
     elif unlikely(m.phase == AUCTION):
-        rest(c, m, o)
+        rest(c, m, o, s, e)
     else:
-        enter(c, m, o)
+        enter(c, m, o, s, e)
     e.entry_status = e.status
     e.entry_reason = e.reason
     e.entry_filled = e.filled
-    c.touched = k.instrument
+    if unlikely(m.parked != 0):
+        release_stops(c, m)
 
 
-cdef inline Entry *order_of(Core *c, const Command *k) noexcept nogil:
+cdef inline Entry *order_of(Core *c, const Command *k, const Ahead *a) noexcept nogil:
     # The entry of the order that the command names, if it is the participant's; else it is rejected: NULL.
-    cdef u32 number = find_entry(c, k.id_low, k.id_high)
-    if likely(number != 0) and c.owners[c.entries[number].position].participant == k.participant:
-        return &c.entries[number]
+    cdef u32 number = a.number
+    cdef Entry *e = &c.entries[number]
+    if unlikely(number == 0 or number >= c.entries_used or e.id_low != k.id_low or e.id_high != k.id_high):
+        number = find_entry(c, a.tag, k.id_low, k.id_high)
+        e = &c.entries[number]
+    if likely(number != 0) and c.owners[e.position].participant == k.participant:
+        return e
     reject(c, k, X_ORDER_UNKNOWN, 0, 0)
     return NULL
 
 
-cdef inline void cancel_order(Core *c, const Command *k) noexcept nogil:
-    cdef Entry *e = order_of(c, k)
+cdef inline void cancel_order(Core *c, const Command *k, const Ahead *a) noexcept nogil:
+    cdef Entry *e = order_of(c, k, a)
     cdef Report *r
     cdef Owner *owner
     if e == NULL:
@@ -396,13 +409,14 @@ cdef inline void cancel_order(Core *c, const Command *k) noexcept nogil:
         reject(c, k, X_ORDER_NOT_OPEN, e.status, e.filled)
 
 
-cdef void amend_order(Core *c, const Command *k) noexcept nogil:
-    cdef Entry *e = order_of(c, k)
+cdef void amend_order(Core *c, const Command *k, const Ahead *a) noexcept nogil:
+    cdef Entry *e = order_of(c, k, a)
     cdef Instrument *m
     cdef Slot *s
     cdef Extra *x
     cdef u32 o
     cdef u64 price, left, old_left, own = 0
+    cdef u128 needs = 0
     cdef i64 tick
     cdef bint stays
     if e == NULL:
@@ -415,7 +429,7 @@ cdef void amend_order(Core *c, const Command *k) noexcept nogil:
         return
     o = e.slot
     s = &c.pool.slots[o]
-    x = &c.extras[o]
+    x = extra_of(c, o)
     m = &c.instruments[x.instrument]
     price = k.price if k.price else <u64>s.tick * m.tick
     stays = price == <u64>s.tick * m.tick and k.quantity <= e.quantity
@@ -446,36 +460,43 @@ cdef void amend_order(Core *c, const Command *k) noexcept nogil:
         return
     if reject_funds(
         c, k, m, s.owner, s.side, e.type, x.fees, &c.positions[x.position], left, price,
-        aside(c, m, o, e.type, old_left)
+        aside(c, m, s, e.type, old_left), &needs
     ):
         return
     if reject_meeting(c, k, m, s.owner, s.side, tick, e.tif, e.flags, x.stp, left):
         return
 
-    ladder_remove(own_side(m, s.side), c.pool.slots, o, key_of(s.side, s.tick))
-    release(c, m, o, old_left)
+    ladder_remove(own_side(m, s.side), c.pool.slots, o, key_at(s.side, s.tick))
+    release(c, m, s, e, old_left)
     e.quantity = k.quantity
     s.tick = tick
     s.left = 0
-    set_aside(c, m, o, e.type, left)
+    set_aside(c, s, needs, left)
     tell_sized(c, m, K_AMENDED, 0, o)
     c.touched = x.instrument
     if m.phase == AUCTION:
-        rest(c, m, o)
+        rest(c, m, o, s, e)
     else:
-        enter(c, m, o)
+        enter(c, m, o, s, e)
 
 
 cdef u64 withdraw_all(Core *c, u32 participant, u32 instrument, u8 reason) noexcept nogil:
     # Cancel a participant's open orders, as they were accepted; return how many. Instrument 0 is all.
-    cdef u32 o = c.who[participant].own_head, after
+    cdef Who *w = &c.who[participant]
+    cdef Entry *e
     cdef u64 n = 0
-    while o:
-        after = c.extras[o].own_next
-        if instrument == 0 or c.extras[o].instrument == instrument:
-            withdraw(c, o, CANCELLED, reason)
+    cdef u32 i, kept = 0
+    for i in range(w.own_used):
+        e = &c.entries[w.own[i]]
+        if e.status > PARKED:
+            continue
+        if instrument == 0 or extra_of(c, e.slot).instrument == instrument:
+            withdraw(c, e.slot, CANCELLED, reason)
             n += 1
-        o = after
+        else:
+            w.own[kept] = w.own[i]
+            kept += 1
+    w.own_used = kept
     return n
 
 

@@ -110,37 +110,57 @@ cdef enum:
     PARTS_MAX = 1000
 
 
+cdef inline Extra *extra_of(Core *c, u32 o) noexcept nogil:
+    return <Extra *>&c.pool.slots[o + 1]
+
+
+cdef inline Extra *extra_at(Slot *s) noexcept nogil:
+    return <Extra *>(s + 1)
+
+
 cdef void grow_out(Core *c) noexcept nogil:
-    cdef u64 room = c.out_room * 2 if c.out_room else 4096
-    c.out = <Report *>grow(c.out, c.out_used * sizeof(Report), room * sizeof(Report))
-    c.out_room = room
+    cdef bint lent = c.out != c.own_out
+    cdef u64 room = c.out_room * 2 if c.out_room else 64
+    if room > c.own_room:
+        c.own_out = <Report *>grow(c.own_out, c.own_room * sizeof(Report), room * sizeof(Report))
+        c.own_room = room
+    if lent:
+        memcpy(c.own_out, c.out, c.out_used * sizeof(Report))
+    c.out = c.own_out
+    c.out_room = c.own_room
 
 
 cdef inline Report *tell(Core *c, u8 kind) noexcept nogil:
     # A new report, all zeros but kind, sequence and time. The pointer holds until the next one.
     cdef Report *r
-    if unlikely(c.out_used == c.out_room):
+    if unlikely((c.out_used & c.out_kept) == c.out_room):
         grow_out(c)
-    r = &c.out[c.out_used]
+    r = &c.out[c.out_used & c.out_kept]
     c.out_used += 1
-    memset(r, 0, sizeof(Report))
+    zero_128(r)
     r.kind = kind
     r.sequence = c.sequence
     r.at_us = c.now_us
     return r
 
 
-cdef inline Report *tell_of(Core *c, u8 kind, u32 o) noexcept nogil:
+cdef inline Report *tell_about(Core *c, u8 kind, Slot *s, Entry *e) noexcept nogil:
     # A new report about an open order.
+    cdef u64 low = e.id_low, high = e.id_high
+    cdef u32 owner = s.owner, side = s.side
+    cdef u16 instrument = extra_at(s).instrument
     cdef Report *r = tell(c, kind)
-    cdef Extra *x = &c.extras[o]
-    cdef Entry *e = &c.entries[x.entry]
-    r.side = <u8>c.pool.slots[o].side
-    r.instrument = x.instrument
-    r.id_low = e.id_low
-    r.id_high = e.id_high
-    r.participant = c.pool.slots[o].owner
+    r.side = <u8>side
+    r.instrument = instrument
+    r.id_low = low
+    r.id_high = high
+    r.participant = owner
     return r
+
+
+cdef inline Report *tell_of(Core *c, u8 kind, u32 o) noexcept nogil:
+    cdef Slot *s = &c.pool.slots[o]
+    return tell_about(c, kind, s, &c.entries[extra_at(s).entry])
 
 
 cdef void reject(Core *c, const Command *k, u8 code, u128 a, u128 b) noexcept nogil:
@@ -159,7 +179,7 @@ cdef void reject(Core *c, const Command *k, u8 code, u128 a, u128 b) noexcept no
 
 
 cdef inline u64 left_of(Core *c, u32 o) noexcept nogil:
-    cdef Entry *e = &c.entries[c.extras[o].entry]
+    cdef Entry *e = &c.entries[extra_of(c, o).entry]
     return e.quantity - e.filled
 
 
@@ -187,20 +207,17 @@ cdef inline u64 price_of(Instrument *m, u32 side, i64 tick) noexcept nogil:
     return <u64>tick * m.tick
 
 
-cdef inline u128 aside(Core *c, Instrument *m, u32 o, u8 type_, u64 left) noexcept nogil:
+cdef inline u128 aside(Core *c, Instrument *m, Slot *s, u8 type_, u64 left) noexcept nogil:
     # What an order with so much left has set aside: fen of a buy with a limit, tonnes of a sale.
-    cdef Slot *s = &c.pool.slots[o]
     if s.side == SELL:
         return left
     if not is_priced(type_):
         return 0
-    return cash_for(left, <u64>s.tick * m.tick, c.fees[c.extras[o].fees].larger_ppm)
+    return cash_for(left, <u64>s.tick * m.tick, c.fees[extra_at(s).fees].larger_ppm)
 
 
-cdef inline void set_aside(Core *c, Instrument *m, u32 o, u8 type_, u64 left) noexcept nogil:
-    cdef Slot *s = &c.pool.slots[o]
-    cdef Position *p = &c.positions[c.extras[o].position]
-    cdef u128 amount = aside(c, m, o, type_, left)
+cdef inline void set_aside(Core *c, Slot *s, u128 amount, u64 left) noexcept nogil:
+    cdef Position *p = &c.positions[extra_at(s).position]
     if s.side == BUY:
         c.who[s.owner].available -= amount
         c.who[s.owner].reserved += amount
@@ -210,13 +227,13 @@ cdef inline void set_aside(Core *c, Instrument *m, u32 o, u8 type_, u64 left) no
         p.reserved += amount
 
 
-cdef inline void release(Core *c, Instrument *m, u32 o, u64 quantity) noexcept nogil:
+cdef inline void release(Core *c, Instrument *m, Slot *s, Entry *e, u64 quantity) noexcept nogil:
     # Give back what so much of the order, which will not trade, had set aside; before it shrinks.
-    cdef Slot *s = &c.pool.slots[o]
-    cdef Position *p = &c.positions[c.extras[o].position]
-    cdef Entry *e = &c.entries[c.extras[o].entry]
+    cdef Position *p = &c.positions[extra_at(s).position]
     cdef u64 left = e.quantity - e.filled
-    cdef u128 amount = aside(c, m, o, e.type, left) - aside(c, m, o, e.type, left - quantity)
+    cdef u128 amount = aside(c, m, s, e.type, left)
+    if left != quantity:
+        amount -= aside(c, m, s, e.type, left - quantity)
     if s.side == BUY:
         c.who[s.owner].available += amount
         c.who[s.owner].reserved -= amount
@@ -227,15 +244,14 @@ cdef inline void release(Core *c, Instrument *m, u32 o, u64 quantity) noexcept n
 
 
 cdef inline void move(
-    Core *c, Instrument *m, u32 buy, u32 sell, u64 quantity, u128 value, u128 buy_fee, u128 sell_fee
+    Core *c, Instrument *m, Slot *b, Slot *s, u64 quantity, u128 value, u128 buy_fee, u128 sell_fee
 ) noexcept nogil:
-    # Move cash and tonnes of a trade; before the orders' fills are counted.
-    cdef Slot *b = &c.pool.slots[buy]
-    cdef Extra *bx = &c.extras[buy]
-    cdef Extra *sx = &c.extras[sell]
+    # Move cash and tonnes of a trade from seller to buyer and back; before the orders' fills are counted.
+    cdef Extra *bx = extra_at(b)
+    cdef Extra *sx = extra_at(s)
     cdef Entry *e = &c.entries[bx.entry]
     cdef Who *buyer = &c.who[b.owner]
-    cdef Who *seller = &c.who[c.pool.slots[sell].owner]
+    cdef Who *seller = &c.who[s.owner]
     cdef Position *p = &c.positions[bx.position]
     cdef u32 larger = c.fees[bx.fees].larger_ppm
     cdef u64 left = e.quantity - e.filled
@@ -246,7 +262,9 @@ cdef inline void move(
         if larger == 0:
             set_free = mul(quantity, limit)
         else:
-            set_free = cash_for(left, limit, larger) - cash_for(left - quantity, limit, larger)
+            set_free = cash_for(left, limit, larger)
+            if left != quantity:
+                set_free -= cash_for(left - quantity, limit, larger)
         buyer.reserved -= set_free
     buyer.available += set_free - value - buy_fee
     seller.available += value - sell_fee

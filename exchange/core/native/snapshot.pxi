@@ -144,7 +144,7 @@ cdef void dump_accounts(Core *c, Buffer *b) noexcept nogil:
     for i in range(1, c.participants + 1):
         w = &c.who[i]
         sw = <SnapWho *>put(b, sizeof(SnapWho))
-        memcpy(sw.address, w.address, 20)
+        memcpy(sw.address, c.known[i].bytes, 20)
         sw.killed = w.killed
         wide_to(sw.available, w.available)
         wide_to(sw.reserved, w.reserved)
@@ -223,7 +223,7 @@ cdef void dump_histories(Core *c, Buffer *b) noexcept nogil:
 
 cdef void dump_open(Core *c, Buffer *b, Instrument *m, u32 o, bint parked) noexcept nogil:
     cdef Slot *s = &c.pool.slots[o]
-    cdef Extra *x = &c.extras[o]
+    cdef Extra *x = extra_of(c, o)
     cdef SnapOpen *d = <SnapOpen *>put(b, sizeof(SnapOpen))
     d.id_low = c.entries[x.entry].id_low
     d.id_high = c.entries[x.entry].id_high
@@ -357,7 +357,7 @@ cdef bint load_accounts(Core *c, const SnapHead *h, const u8 **at, const u8 *end
 
 cdef bint load_histories(Core *c, const SnapHead *h, const u8 **at, const u8 *end) noexcept nogil:
     cdef u64 i
-    cdef u32 number
+    cdef u32 number, tag
     cdef const SnapPosition *sp
     cdef const SnapTransfer *st
     cdef const SnapOrder *s
@@ -397,9 +397,10 @@ cdef bint load_histories(Core *c, const SnapHead *h, const u8 **at, const u8 *en
         s = <const SnapOrder *>taken(at, end, sizeof(SnapOrder))
         if s == NULL or s.participant - 1 >= h.participants or <u32>s.instrument - 1 >= h.instruments:
             return False
-        if s.status == 0 or s.filled > s.quantity or find_entry(c, s.id_low, s.id_high):
+        tag = tag_of(c, s.id_low, s.id_high)
+        if s.status == 0 or s.filled > s.quantity or find_entry(c, tag, s.id_low, s.id_high):
             return False
-        number = new_entry(c, s.id_low, s.id_high)
+        number = new_entry(c, tag, s.id_low, s.id_high)
         e = &c.entries[number]
         e.digest = s.digest
         e.quantity = s.quantity
@@ -427,7 +428,7 @@ cdef bint load_histories(Core *c, const SnapHead *h, const u8 **at, const u8 *en
 cdef bint load_open(Core *c, u32 instrument, const SnapOpen *d, u32 side) noexcept nogil:
     # One order of a book (side 1 or 2), or one that waits (0).
     cdef Instrument *m = &c.instruments[instrument]
-    cdef u32 number = find_entry(c, d.id_low, d.id_high), o
+    cdef u32 number = find_entry(c, tag_of(c, d.id_low, d.id_high), d.id_low, d.id_high), o
     cdef Entry *e
     cdef Slot *s
     cdef Extra *x
@@ -446,7 +447,7 @@ cdef bint load_open(Core *c, u32 instrument, const SnapOpen *d, u32 side) noexce
     s.tick = <i64>(d.price // m.tick)
     s.owner = c.owners[e.position].participant
     s.side = e.side
-    x = &c.extras[o]
+    x = extra_of(c, o)
     memset(x, 0, sizeof(Extra))
     x.entry = number
     x.position = e.position
@@ -492,9 +493,9 @@ cdef bint load_books(Core *c, const u8 **at, const u8 *end) noexcept nogil:
     for i in range(1, c.entries_used):
         if c.entries[i].status > PARKED:
             continue
-        if c.entries[i].slot == 0 or (c.entries[i].tif == GTD and c.extras[c.entries[i].slot].rare == 0):
+        if c.entries[i].slot == 0 or (c.entries[i].tif == GTD and extra_of(c, c.entries[i].slot).rare == 0):
             return False
-        link_own(c, c.entries[i].slot)
+        list_own(c, c.entries[i].slot)
     rebuild_heaps(c)
     return True
 

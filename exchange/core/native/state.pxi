@@ -62,17 +62,16 @@ ctypedef struct Entry:
     u8 flags
 
 ctypedef struct Extra:
-    # What the engine knows of an open order besides its `Slot` of the same number: 32 bytes.
+    # What the engine knows of an open order besides its `Slot`: 32 bytes. It takes the next slot's place, so that
+    # the two share a cache line: orders' slots have even numbers.
     u32 entry
     u32 position
     u32 fees
     u32 rare            # its `Rare`; 0: none
-    u32 own_next        # the participant's next open order; in order of acceptance
-    u32 own_prev
     u16 instrument
     u8 stp
-    u8 is_linked        # in the participant's list
-    u32 unused
+    u8 is_listed        # in the participant's list
+    u32 unused[3]
 
 ctypedef struct Rare:
     # What few orders have.
@@ -92,12 +91,19 @@ ctypedef struct Owner:
     u32 instrument
 
 ctypedef struct Who:
+    # A participant: 64 bytes.
     u128 available
     u128 reserved
-    u32 own_head
-    u32 own_tail
-    u8 address[20]
+    u32 *own            # entries of its open orders, as accepted; among them some that are done
+    u32 own_used
+    u32 own_room
+    u32 own_open        # how many of them are open
+    u32 position        # the one asked for last, and its instrument
+    u32 instrument
     u32 killed
+
+ctypedef struct Address:
+    u8 bytes[20]
 
 ctypedef struct Fees:
     u32 maker_ppm
@@ -173,6 +179,12 @@ ctypedef struct Terms:
     u64 stop
     u64 expiry_us
 
+ctypedef struct Ahead:
+    # What is known of a command before its turn. All but the tag is a guess.
+    u32 tag             # of its id
+    u32 number          # the entry that it most likely names; 0: none
+    u32 slot            # its slot; 0: none
+
 ctypedef struct Core:
     u64 sequence
     u64 now_us
@@ -182,9 +194,8 @@ ctypedef struct Core:
     Terms staged
     u128 cash_total
     u64 seed            # of the tables of ids: which ids share a bucket is nobody's to know
+    u64 seed_high
     Pool pool
-    Extra *extras       # as many as the pool has room for
-    u32 extras_room
     Rare *rares
     u32 rares_used
     u32 rares_room
@@ -200,6 +211,7 @@ ctypedef struct Core:
     u32 positions_room
     Table position_table
     Who *who            # from 1
+    Address *known      # from 1
     u32 participants
     u32 who_room
     Table addresses
@@ -220,6 +232,9 @@ ctypedef struct Core:
     Heap dates
     u32 dated
     u32 touched         # the instrument whose stops may be due after this command; 0: none
-    Report *out
+    Report *out         # `own_out`, or room that the caller lends for a run
     u64 out_used
+    u64 out_kept        # all ones; or 0: each report is written over the one before
     u64 out_room
+    Report *own_out
+    u64 own_room

@@ -27,9 +27,9 @@ cdef void rebuild_heaps(Core *c) noexcept nogil:
         if e.status > PARKED:
             continue
         if e.tif == GTD:
-            heap_push(&c.dates, <i64>c.rares[c.extras[e.slot].rare].expiry_us, i)
+            heap_push(&c.dates, <i64>c.rares[extra_of(c, e.slot).rare].expiry_us, i)
         if e.status == PARKED:
-            m = &c.instruments[c.extras[e.slot].instrument]
+            m = &c.instruments[extra_of(c, e.slot).instrument]
             wait_for_price(c, m, e.slot)
 
 
@@ -44,11 +44,19 @@ cdef void forget_ids(Core *c) noexcept nogil:
         if i != n:
             c.entries[n] = e[0]
             if e.status <= PARKED:
-                c.extras[e.slot].entry = n
+                extra_of(c, e.slot).entry = n
         n += 1
     if n == c.entries_used or c.entries_used == 0:
         return
     c.entries_used = n
+    for i in range(1, c.participants + 1):
+        c.who[i].own_used = 0
+        c.who[i].own_open = 0
+    for i in range(1, n):
+        e = &c.entries[i]
+        if e.status <= PARKED:
+            extra_of(c, e.slot).is_listed = 0
+            list_own(c, e.slot)
     rebuild_ids(c, room_for(n * <u64>2))
     rebuild_heaps(c)
 
@@ -100,13 +108,13 @@ cdef void release_stops(Core *c, Instrument *m) noexcept nogil:
         unpark(c, m, o)
         s = &c.pool.slots[o]
         s.left = 0
-        e = &c.entries[c.extras[o].entry]
+        e = &c.entries[extra_of(c, o).entry]
         e.status = OPEN
         r = tell_of(c, K_TRIGGERED, o)
         r.price = m.last
         if may_rest(e.type, e.tif):
-            level = ladder_find(own_side(m, s.side), key_of(s.side, s.tick))
+            level = ladder_find(own_side(m, s.side), key_at(s.side, s.tick))
             if level != NULL and level.shown + (e.quantity - e.filled) > INT63:
                 cancel_rest(c, m, o, R_LEVEL_FULL)
                 continue
-        enter(c, m, o)
+        enter(c, m, o, s, e)

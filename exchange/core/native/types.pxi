@@ -20,6 +20,29 @@ cdef extern from *:
 
     static inline void carat_prefetch(const void *at) { __builtin_prefetch(at, 1, 3); }
     static inline int carat_high_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
+    /* a or b, without a branch: for what no one can predict. */
+    static inline uint64_t carat_pick(int which, uint64_t a, uint64_t b) {
+        uint64_t mask = -(uint64_t)(which != 0);
+        __asm__("" : "+r"(mask));
+        return (a & mask) | (b & ~mask);
+    }
+
+    /* glibc maps large blocks, which costs a page fault a page, until it has seen one as large given back. Reports
+       come in blocks of some hundred kB, call after call: show it one. Elsewhere this does nothing. */
+    static void carat_keep_blocks(void) {
+        void *volatile block = malloc((size_t)16 << 20);
+        free(block);
+    }
+
+    /* 128 zeros. Left to itself, memset asks how they lie, and loops. */
+    static inline void carat_zero_128(void *at) {
+        typedef long long carat_two __attribute__((vector_size(16), may_alias));
+        carat_two *to = (carat_two *)__builtin_assume_aligned(at, 16);
+        carat_two zero = {0, 0};
+        to[0] = zero; to[1] = zero; to[2] = zero; to[3] = zero;
+        to[4] = zero; to[5] = zero; to[6] = zero; to[7] = zero;
+    }
+
     static inline carat_u128 carat_mul(uint64_t a, uint64_t b) { return (carat_u128)a * b; }
 
     /* floor(value * ppm / 10^6), for values of up to 126 bits: split, so that nothing overflows. */
@@ -32,7 +55,19 @@ cdef extern from *:
     /* Memory that begins on a cache line, zeros beyond what it held before. Large blocks are mapped: they grow
        without a copy, on huge pages. Before each block stands what is mapped for it, 0 if nothing is.
        An engine that runs out of memory stops at once: the journal has what was acknowledged. */
-    enum { CARAT_HEAD = 64, CARAT_MAPPED = 1 << 20 };
+    enum { CARAT_HEAD = 64, CARAT_MAPPED = 1 << 20, CARAT_HUGE = 1 << 21 };
+
+    #if defined(__linux__)
+    static void *carat_aligned(size_t bytes) {
+        /* Where huge pages fit: a block that begins between two of them, or is moved there, gets small ones. */
+        char *found = mmap(NULL, bytes + CARAT_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if ((void *)found == MAP_FAILED) abort();
+        size_t before = -(uintptr_t)found & (CARAT_HUGE - 1);
+        if (before) munmap(found, before);
+        if (before != CARAT_HUGE) munmap(found + before + bytes, CARAT_HUGE - before);
+        return found + before;
+    }
+    #endif
 
     static void carat_free(void *block) {
         if (block == NULL) return;
@@ -51,10 +86,14 @@ cdef extern from *:
     #if defined(__linux__)
         size_t before = 0;
         if (new_bytes >= CARAT_MAPPED) {
-            mapped = (new_bytes + CARAT_HEAD + 4095) & ~(size_t)4095;
+            mapped = (new_bytes + CARAT_HEAD + CARAT_HUGE - 1) & ~(size_t)(CARAT_HUGE - 1);
             if (old) memcpy(&before, (char *)old - CARAT_HEAD, sizeof before);
-            void *found = before ? mremap((char *)old - CARAT_HEAD, before, mapped, MREMAP_MAYMOVE)
-                                 : mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            void *found = MAP_FAILED;
+            if (before) found = mremap((char *)old - CARAT_HEAD, before, mapped, 0);
+            if (found == MAP_FAILED) {
+                found = carat_aligned(mapped);
+                if (before) found = mremap((char *)old - CARAT_HEAD, before, mapped, MREMAP_MAYMOVE | MREMAP_FIXED, found);
+            }
             if (found == MAP_FAILED) abort();
             base = (char *)found;
     #if defined(MADV_HUGEPAGE)
@@ -82,6 +121,9 @@ cdef extern from *:
     bint unlikely "CARAT_UNLIKELY" (bint) noexcept nogil
     void prefetch "carat_prefetch" (const void *at) noexcept nogil
     int high_bit "carat_high_bit" (u64 word) noexcept nogil
+    u64 pick "carat_pick" (bint which, u64 a, u64 b) noexcept nogil
+    void keep_blocks "carat_keep_blocks" () noexcept nogil
+    void zero_128 "carat_zero_128" (void *at) noexcept nogil
     u128 mul "carat_mul" (u64 a, u64 b) noexcept nogil
     u128 fee_on "carat_fee" (u128 value, u32 ppm) noexcept nogil
     void *grow "carat_grow" (void *old, size_t old_bytes, size_t new_bytes) noexcept nogil

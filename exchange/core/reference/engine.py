@@ -41,6 +41,11 @@ class ReferenceEngine:
             _apply_one(state, run[offset : offset + COMMAND_BYTES])
         return b"".join(state.reports)
 
+    def apply_only(self, commands: bytes | bytearray | memoryview, kinds: int) -> bytes:
+        """Do the same and return only the reports of some kinds: bit n of `kinds` is kind n."""
+        self.apply(commands)
+        return b"".join(report for report in self._state.reports if kinds >> report[0] & 1)
+
     def snapshot(self) -> bytes:
         """Return the canonical bytes of the state."""
         return dump(self._state)

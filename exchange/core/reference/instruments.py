@@ -23,11 +23,16 @@ _RATES: Final = struct.Struct("<IIII")
 
 
 def list_instrument(state: State, command: Command) -> None:
-    """Number a new unit, or say the number of one listed on the same terms."""
+    """Number a new unit, or say the number of one listed on the same terms.
+
+    One that is closed and has no open order can be listed anew on others.
+    """
     lot, tick, most = command.extra, command.price, command.quantity
     known = state.units.get(command.id)
+    repeated = False
+    fits = 0 < lot <= most <= INT63_MAX and 0 < tick <= INT63_MAX
     if known is None:
-        if not (0 < lot <= most <= INT63_MAX and 0 < tick <= INT63_MAX):
+        if not fits:
             raise Rejected(Reject.INSTRUMENT_INVALID, lot, most)
         if len(state.instruments) == INSTRUMENTS_MAX:
             raise Rejected(Reject.INSTRUMENTS_FULL, len(state.instruments))
@@ -37,12 +42,15 @@ def list_instrument(state: State, command: Command) -> None:
     else:
         number = known
         listed = state.instruments[number - 1]
-        if (listed.tick, listed.lot, listed.quantity_max) != (tick, lot, most):
-            raise Rejected(Reject.INSTRUMENT_DIFFERS, number)
+        repeated = (listed.tick, listed.lot, listed.quantity_max) == (tick, lot, most)
+        if not repeated:
+            if not fits or listed.phase != Phase.CLOSED or not listed.is_idle():
+                raise Rejected(Reject.INSTRUMENT_DIFFERS, number)
+            listed.tick, listed.lot, listed.quantity_max = tick, lot, most
     state.tell(
         ReportKind.LISTED,
         instrument=number,
-        flags=0 if known is None else ReportFlag.REPEATED,
+        flags=ReportFlag.REPEATED if repeated else 0,
         id=command.id,
         price=tick,
         quantity=most,

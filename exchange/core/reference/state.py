@@ -83,6 +83,10 @@ class Instrument:
     parked: dict[bytes, Order] = field(default_factory=dict)
     """Stops that wait, as they were accepted."""
 
+    def is_idle(self) -> bool:
+        """Whether it has no open order."""
+        return not (self.book.bids.levels or self.book.asks.levels or self.parked)
+
 
 @dataclass(slots=True)
 class Order:

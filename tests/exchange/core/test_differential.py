@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.core import ReferenceEngine
+from exchange.core import ReferenceEngine, records
 from exchange.core.api import Engine
-from exchange.core.codes import CARRIED_FIRST, Reject, ReportKind
-from exchange.core.records import REPORT_BYTES, reports_of
+from exchange.core.codes import CARRIED_FIRST, Reject, ReportKind, Side
+from exchange.core.records import COMMAND_BYTES, REPORT_BYTES, reports_of
 from tests.exchange.core.conftest import CompiledEngine, needs_compiled
-from tests.exchange.core.streams import Stream, batches, command_kinds, mutated, opening
+from tests.exchange.core.streams import (
+    Stream,
+    batches,
+    command_kinds,
+    mutated,
+    opening,
+    order_id,
+    transfer_id,
+)
 
 pytestmark = needs_compiled
 
@@ -76,6 +84,63 @@ def test_how_a_run_is_cut_changes_nothing() -> None:
     unreported = CompiledEngine()
     assert unreported.apply_unreported(run) == len(reports) // REPORT_BYTES
     assert whole.state_hash() == one_by_one.state_hash() == unreported.state_hash()
+
+
+@given(seed=st.integers(0, 2**32), kinds=st.integers(0, 2**27 - 1), cut=st.integers(1, 900))
+@settings(max_examples=25, deadline=None)
+def test_reports_of_some_kinds_are_those_of_all_without_the_others(seed: int, kinds: int, cut: int) -> None:
+    rng = random.Random(seed)
+    run = opening(rng) + mutated(rng, Stream(rng, wild=0.04).run(700), 0.03)
+    for make in (ReferenceEngine, CompiledEngine):
+        whole, only = make(), make()
+        found = b""
+        for at in range(0, len(run), cut * COMMAND_BYTES):
+            found += only.apply_only(run[at : at + cut * COMMAND_BYTES], kinds)
+        reports = whole.apply(run)
+        pieces = (reports[at : at + REPORT_BYTES] for at in range(0, len(reports), REPORT_BYTES))
+        assert found == b"".join(each for each in pieces if kinds >> each[0] & 1)
+        assert whole.state_hash() == only.state_hash()
+
+
+def two_rich() -> bytes:
+    return (
+        records.register(b"\1" * 20)
+        + records.register(b"\2" * 20)
+        + records.list_instrument(1, tick=1, lot=1, quantity_max=10**6)
+        + b"".join(
+            records.credit(who, what, 10**9, transfer_id(2 * who + what)) for who in (1, 2) for what in (0, 1)
+        )
+    )
+
+
+@pytest.mark.parametrize("swept", [1, 20, 45, 500])
+def test_a_run_that_says_much_more_than_it_was_told_comes_out_whole(swept: int) -> None:
+    makers = [records.new_order(order_id(at), 1, 1, Side.SELL, 1, 50) for at in range(1, swept + 1)]
+    taker = [records.new_order(order_id(10_000), 2, 1, Side.BUY, swept, 50)]
+    after = [records.advance(at) for at in range(1, 20)]
+    reference, compiled = ReferenceEngine(), CompiledEngine()
+    for run in (two_rich(), b"".join(makers), b"".join(taker + after), b"".join(after)):
+        assert reference.apply(run) == compiled.apply(run)
+
+
+def test_a_mass_cancel_takes_the_open_orders_as_accepted_whatever_left_before() -> None:
+    rng = random.Random(3)
+    run = [two_rich()]
+    living = []
+    for at in range(1, 1_200):
+        run.append(records.new_order(order_id(at), 1, 1, Side.BUY, 1, 1 + rng.randrange(40)))
+        living.append(at)
+        while len(living) > 30 * (1 + at // 300):
+            run.append(records.cancel(order_id(living.pop(rng.randrange(len(living)))), 1))
+        if at in (500, 900):
+            run.append(records.day_end(at))
+    run.append(records.mass_cancel(1))
+    cancelled = [
+        report.id
+        for report in reports_of(b"".join(compare(rng, b"".join(run))))
+        if report.kind == ReportKind.CANCELLED
+    ]
+    assert cancelled[-len(living) :] == [order_id(at) for at in sorted(living)]
 
 
 def test_the_random_streams_reach_every_report_and_almost_every_rejection() -> None:

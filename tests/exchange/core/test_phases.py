@@ -135,3 +135,16 @@ def test_no_price_would_trade_more_or_leave_less_over(
     assert uncrossed.a == -volume
     if volume:
         assert uncrossed.price == price
+
+
+def test_closed_and_without_an_open_order_it_can_be_listed_on_other_terms(market: Market) -> None:
+    terms = records.list_instrument(1001, tick=5, lot=10, quantity_max=10**6)
+    market.buy(1, ANNA, 10, 100)
+    phase(market, Phase.CLOSED)
+    assert rejection(market.send(terms)) == (Reject.INSTRUMENT_DIFFERS, SPOT, 0)
+    market.send(records.cancel(order_id(1), ANNA))
+    (listed,) = market.send(terms)
+    assert (listed.price, listed.left, listed.flags) == (5, 10, 0)
+    phase(market, Phase.CONTINUOUS)
+    assert rejection(market.buy(2, ANNA, 10, 101)) == (Reject.WRONG_TICK, 101, 5)
+    assert kinds(market.buy(3, ANNA, 10, 105)) == ["accepted", "rested"]
