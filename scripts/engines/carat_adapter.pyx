@@ -12,6 +12,12 @@ include "types.pxi"
 include "pool.pxi"
 include "far.pxi"
 include "ladder.pxi"
+
+cdef extern from *:
+    """
+    #define CARAT_STREAM 1
+    """
+
 include "bare_types.pxi"
 
 cdef extern from "matching_engine_api.h":
@@ -106,6 +112,11 @@ cdef void *foreign_sink
 
 # --- the ring ---
 
+cdef inline void ring_publish(Ring *r) noexcept nogil:
+    bare_fence()
+    publish(&r.head, r.next)
+
+
 cdef void *ring_create(u32 capacity) noexcept nogil:
     cdef u64 blocks = 4
     cdef Ring *r = <Ring *>grow(NULL, 0, sizeof(Ring))
@@ -145,7 +156,7 @@ cdef void ring_block(Ring *r) noexcept nogil:
     # The writer begins a block: the one given back last.
     cdef u64 back
     cdef u32 block
-    publish(&r.head, r.next)
+    ring_publish(r)
     while True:
         back = acquire(&r.given_back)
         while r.taken_back < back:
@@ -170,7 +181,7 @@ cdef inline me_report_t *ring_next(Ring *r) noexcept nogil:
     if unlikely(r.at == r.end):
         ring_block(r)
     elif unlikely((r.next & (PUBLISHED_EVERY - 1)) == 0):
-        publish(&r.head, r.next)
+        ring_publish(r)
     report = r.at
     r.at += 1
     r.next += 1
@@ -178,7 +189,7 @@ cdef inline me_report_t *ring_next(Ring *r) noexcept nogil:
 
 
 cdef inline void publish_all() noexcept nogil:
-    publish(&ring.head, ring.next)
+    ring_publish(ring)
     if unlikely(foreign != NULL):
         deliver()
 
@@ -186,13 +197,13 @@ cdef inline void publish_all() noexcept nogil:
 cdef int ring_push(void *handle, const me_report_t *report) noexcept nogil:
     cdef Ring *r = <Ring *>handle
     ring_next(r)[0] = report[0]
-    publish(&r.head, r.next)
+    ring_publish(r)
     return 1
 
 
 cdef void ring_flush(void *handle) noexcept nogil:
     cdef Ring *r = <Ring *>handle
-    publish(&r.head, r.next)
+    ring_publish(r)
 
 
 cdef u32 ring_drain(void *handle, me_report_t *out, u32 most) noexcept nogil:
@@ -304,14 +315,14 @@ cdef public void engine_flush() noexcept nogil:
 
 cdef public i64 engine_query_best_bid() noexcept nogil:
     cdef i64 key = 0
-    return key if ladder_best(&bare.bids, &key) else -<i64>INT63 - 1
+    return key if ladder_best(&bare.sides[0], &key) else -<i64>INT63 - 1
 
 
 cdef public i64 engine_query_best_ask() noexcept nogil:
     cdef i64 key = 0
-    return -key if ladder_best(&bare.asks, &key) else <i64>INT63
+    return -key if ladder_best(&bare.sides[1], &key) else <i64>INT63
 
 
 cdef public u64 engine_query_depth_at(i64 price, u8 side) noexcept nogil:
-    cdef Level *level = ladder_find(&bare.asks if side else &bare.bids, -price if side else price)
+    cdef Level *level = ladder_find(&bare.sides[side & 1], -price if side else price)
     return level.shown if level != NULL else 0

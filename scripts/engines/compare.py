@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
-import platform
 import re
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from chain.bench.report import machine_facts
 from engines.build import build
 from engines.whole_core import report_hash
 from exchange.core import Engine, ReferenceEngine
@@ -25,11 +29,51 @@ SCENARIOS = ("static", "normal", "swing-25", "swing-40", "flash-crash")
 OURS = "carat"
 COMPILER = "clang-16"
 ROOT = Path(__file__).resolve().parents[2]
-BUILD_DIR = ROOT / ".build" / "engines"
+# What the harness's edge cases and audit take their oracle from.
+ORACLES = ("liquibook", "quantcup", "cpp_orderbook", "llc993", "hroptatyr_clob")
 
 
 class CannotCompareError(Exception):
-    """Something is missing; the message says what."""
+    """Something is missing; the message says what, and what to do."""
+
+
+class HarnessMissingError(CannotCompareError):
+    """There is no built harness."""
+
+    def __init__(self, folder: Path | None, lacks: str) -> None:
+        where = "--harness is not given" if folder is None else f"{folder} has no {lacks}"
+        super().__init__(
+            f"{where}: a checkout of {URL} at {COMMIT} is wanted, built there by its README "
+            "(Debian: clang-16, libboost-dev; `CXX=clang++-16 make`). It is not built here: it is not ours"
+        )
+
+
+class CompilerMissingError(CannotCompareError):
+    """There is no compiler for our adapter."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{COMPILER} is missing, which compiles our adapter. Debian: apt install {COMPILER}")
+
+
+class CythonMissingError(CannotCompareError):
+    """This Python cannot translate our adapter."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{sys.executable} has no Cython, which translates our adapter: "
+            "scripts/bootstrap test, then .venv/bin/python scripts/compare_engines"
+        )
+
+
+class AdapterError(CannotCompareError):
+    """Our adapter does not compile."""
+
+
+class EngineMissingError(CannotCompareError):
+    """An engine that was named is not there."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"--engine {given}: NAME=PATH of a shared object that is there is wanted")
 
 
 @dataclass(slots=True)
@@ -52,22 +96,28 @@ class Result:
         return min(self.medians().values(), default=0.0)
 
 
-def main(arguments: list[str]) -> int:
-    """Compare; return the exit status: 0 when every check of ours passed."""
-    options = _options(arguments)
+def main(arguments: list[str], usage: str | None = None) -> int:
+    """Compare; return the exit status: 0 when every check of ours passed, 2 when something is missing."""
+    options = _options(arguments, usage)
     try:
-        return _compare(options)
+        harness = _harness(options.harness)
+        others = _others(options.engine)
+        with tempfile.TemporaryDirectory(prefix="carat-engines-") as folder:
+            engines = {OURS: _ours(harness, Path(folder))} | others
+            return _compare(harness, engines, options)
     except CannotCompareError as missing:
-        print(f"error: {missing}", file=sys.stderr)
+        print(f"error: {type(missing).__name__.removesuffix('Error')}: {missing}", file=sys.stderr)
         return 2
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/compare_engines", description=__doc__)
-    parser.add_argument("--harness", type=Path, help=f"a built checkout of {URL}")
+def _options(arguments: list[str], usage: str | None) -> argparse.Namespace:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="compare_engines", description=usage, formatter_class=shape)
+    parser.add_argument("--harness", type=Path, metavar="DIR", help=f"a built checkout of {URL}")
     parser.add_argument(
         "--engine", action="append", default=[], metavar="NAME=PATH", help="another engine's .so"
     )
+    parser.add_argument("--only", choices=("checks", "speed"), help="one half of it")
     parser.add_argument(
         "--runs", type=int, default=10, help="timed runs of each scenario; their median counts"
     )
@@ -77,68 +127,65 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _compare(options: argparse.Namespace) -> int:
-    harness = _harness(options.harness)
-    engines = {OURS: _ours(harness)} | _others(options.engine)
+def _compare(harness: Path, engines: dict[str, Path], options: argparse.Namespace) -> int:
+    machine = machine_facts(ROOT)
     results = {name: Result(name) for name in engines}
-    notes = {"core": _whole_core(harness, Engine)}
-    if options.reference:
-        notes["reference"] = _whole_core(harness, ReferenceEngine)
-    notes["seeds"] = _other_seeds(harness, engines, options.seeds)
-    _audit(harness, engines[OURS], results[OURS])
-    _edge_cases(harness, engines[OURS], results[OURS])
-    for _ in range(options.runs):
+    ours, notes = results[OURS], dict[str, Any]()
+    if options.only != "speed":
+        _say("audit and edge cases")
+        _audit(harness, engines[OURS], ours)
+        _edge_cases(harness, engines[OURS], ours)
+        notes["core"] = _whole_core(harness, engines[OURS], Engine)
+        if options.reference:
+            notes["reference"] = _whole_core(harness, engines[OURS], ReferenceEngine)
+        notes["seeds"] = _other_seeds(harness, engines, options.seeds)
+    for run in range(options.runs if options.only != "checks" else 1):
+        _say(f"run {run + 1}")
         for scenario in SCENARIOS:
             for name, path in engines.items():
                 _timed(harness, path, scenario, results[name])
-    if options.json:
-        print(json.dumps(_as_json(results, notes), indent=2))
-    else:
-        print(_table(results, notes))
-    ours = results[OURS]
-    checks = (
-        all(ours.hashes_right.values()),
-        ours.verdicts == {"VALID"},
-        "FAIL" not in str(notes),
-        ours.audit.startswith("PASS") and "INVALID" not in ours.audit,
-        ": CONFORMANT" in ours.edge_cases,
-    )
-    return 0 if all(checks) else 1
+    found = _as_json(results, notes, machine, options)
+    print(json.dumps(found, indent=1) if options.json else _table(results, found))
+    passed = all(ours.hashes_right.values()) and ours.verdicts == {"VALID"} and "FAIL" not in str(notes)
+    if options.only != "speed":
+        passed = passed and ours.audit.startswith("PASS") and "INVALID" not in ours.audit
+        passed = passed and ": CONFORMANT" in ours.edge_cases
+    return 0 if passed else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 # --- what is needed ---
 
 
-def _harness(given: Path | None) -> Path:
-    folder = given.resolve() if given else BUILD_DIR / "harness"
-    if not given and not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["git", "clone", "--quiet", URL, str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", COMMIT], check=True)
-    if not (folder / "api" / "matching_engine_api.h").exists():
-        raise CannotCompareError(f"{folder} is no checkout of {URL}")
-    if not (folder / "harness").exists() or not (folder / "generator").exists():
-        raise CannotCompareError(
-            f"the harness in {folder} is not built: its README says how; Debian: clang-16 and libboost-dev"
-        )
-    return folder
+def _harness(folder: Path | None) -> Path:
+    if folder is None:
+        raise HarnessMissingError(None, "")
+    for part in ("api/matching_engine_api.h", "harness", "generator", "reference/correctness_hash.txt"):
+        if not (folder / part).is_file():
+            raise HarnessMissingError(folder, part)
+    return folder.resolve()
 
 
-def _ours(harness: Path) -> Path:
+def _ours(harness: Path, into: Path) -> Path:
     if shutil.which(COMPILER) is None:
-        raise CannotCompareError(f"{COMPILER} is missing. On Debian: apt install clang-16 libboost-dev")
+        raise CompilerMissingError
+    if importlib.util.find_spec("Cython") is None:
+        raise CythonMissingError
     try:
-        return build(harness, BUILD_DIR, COMPILER)
+        return build(harness, into, COMPILER)
     except subprocess.CalledProcessError as failed:
-        raise CannotCompareError(f"our adapter does not compile: {failed.stderr[-2_000:]}") from failed
+        raise AdapterError(failed.stderr[-2_000:]) from failed
 
 
 def _others(given: list[str]) -> dict[str, Path]:
     engines = {}
     for each in given:
         name, _, path = each.partition("=")
-        if not path or not Path(path).is_file() or name == OURS:
-            raise CannotCompareError(f"--engine {each}: NAME=PATH of a shared object is wanted")
+        if not path or not Path(path).is_file() or name in (OURS, ""):
+            raise EngineMissingError(each)
         engines[name] = Path(path).resolve()
     return engines
 
@@ -182,25 +229,25 @@ def _audit(harness: Path, engine: Path, result: Result) -> None:
 
 def _edge_cases(harness: Path, engine: Path, result: Result) -> None:
     """The harness's own gate; it needs the engines that it takes its oracle from."""
-    ran = subprocess.run(
-        [sys.executable, str(harness / "scripts" / "conformance_check.py"), str(engine)],
-        cwd=harness,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    lacks = [name for name in ORACLES if not (harness / f"{name}_adapter.so").exists()]
+    if lacks:
+        result.edge_cases = f"not run: not built in the harness: {', '.join(lacks)}"
+        return
+    gate = [sys.executable, str(harness / "scripts" / "conformance_check.py"), str(engine)]
+    ran = subprocess.run(gate, cwd=harness, capture_output=True, text=True, check=False)
     lines = (ran.stdout or ran.stderr).strip().splitlines()
     result.edge_cases = lines[-1] if lines else f"FAIL: exit {ran.returncode}"
 
 
-def _whole_core(harness: Path, engine_class: type) -> dict[str, str]:
+def _whole_core(harness: Path, adapter: Path, engine_class: type) -> dict[str, str]:
     """The core as the exchange runs it: is the report stream the published one?"""
-    published = dict(reversed(line.split()) for line in _published(harness))
+    published = {tag: digest for digest, tag in map(str.split, _published(harness))}
     found = {}
     for scenario in SCENARIOS:
         workload = harness / f"orders_{scenario}_s{SEED}_n1000000.bin"
         if not workload.exists():  # the harness makes it at its first run
-            _run(harness, BUILD_DIR / "carat_adapter.so", scenario, "perf")
+            _run(harness, adapter, scenario, "perf")
+        _say(f"{engine_class.__name__}: {scenario}")
         expected = published[f"{scenario}_seed{SEED}_count1000000_reports.txt"]
         found[scenario] = "PASS" if report_hash(engine_class, workload) == expected else "FAIL"
     return found
@@ -214,6 +261,7 @@ def _other_seeds(harness: Path, engines: dict[str, Path], count: int) -> str:
     """On seeds without a published hash every engine, and the whole core, must say the same."""
     for seed in range(SEED + 1, SEED + 1 + count):
         scenario = SCENARIOS[seed % len(SCENARIOS)]
+        _say(f"seed {seed}")
         said = {_run(harness, path, scenario, "perf", seed).get("hash", "none") for path in engines.values()}
         workload = harness / f"orders_{scenario}_s{seed}_n1000000.bin"
         said.add(report_hash(Engine, workload))
@@ -226,13 +274,23 @@ def _other_seeds(harness: Path, engines: dict[str, Path], count: int) -> str:
 # --- what is shown ---
 
 
-def _as_json(results: dict[str, Result], notes: dict[str, object]) -> dict[str, object]:
+def _as_json(
+    results: dict[str, Result], notes: dict[str, Any], machine: dict[str, Any], options: argparse.Namespace
+) -> dict[str, Any]:
     engines = [
         asdict(result)
         | {"verdicts": sorted(result.verdicts), "medians": result.medians(), "worst": result.worst()}
         for result in results.values()
     ]
-    return {"machine": _machine(), "engines": engines, "ratio": _ratio(results), **notes}
+    return {
+        "measured_utc": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "harness": COMMIT,
+        "runs": options.runs,
+        "machine": machine | {"load_after": round(os.getloadavg()[0], 2)},
+        "engines": engines,
+        "ratio": _ratio(results),
+        **notes,
+    }
 
 
 def _ratio(results: dict[str, Result]) -> float | None:
@@ -240,14 +298,7 @@ def _ratio(results: dict[str, Result]) -> float | None:
     return results[OURS].worst() / best if best else None
 
 
-def _machine() -> str:
-    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    name = model.group(1) if model else platform.processor()
-    load = f"load {os.getloadavg()[0]:.1f}"
-    return f"{name}, {os.cpu_count()} cores, {load}, {COMPILER}, Python {platform.python_version()}"
-
-
-def _table(results: dict[str, Result], notes: dict[str, object]) -> str:
+def _table(results: dict[str, Result], found: dict[str, Any]) -> str:
     rows = [["M messages/s, median", *SCENARIOS, "worst", "hashes", "verdict"]]
     for result in sorted(results.values(), key=lambda each: -each.worst()):
         medians = result.medians()
@@ -259,10 +310,11 @@ def _table(results: dict[str, Result], notes: dict[str, object]) -> str:
                 *(f"{result.worst():.2f}", f"{right} of {len(SCENARIOS)}", "/".join(sorted(result.verdicts))),
             ]
         )
-    ratio = _ratio(results)
-    ours = results[OURS]
+    ours, ratio, machine = results[OURS], found["ratio"], found["machine"]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
+    place = f"{machine['processor']}, {machine['cores']} cores"
+    load = f"load {machine['load_before']} before, {machine['load_after']} after"
     lines += [
         "",
         f"ratio of the worst scenarios, ours to the best other: {ratio:.2f}"
@@ -270,7 +322,7 @@ def _table(results: dict[str, Result], notes: dict[str, object]) -> str:
         else "no other engine given",
         f"book-state audit: {ours.audit}",
         f"edge cases: {ours.edge_cases}",
-        *(f"{name}: {said}" for name, said in notes.items()),
-        f"machine: {_machine()}",
+        *(f"{name}: {found[name]}" for name in ("core", "reference", "seeds") if name in found),
+        f"{found['measured_utc']} UTC: {place}, {load}",
     ]
     return "\n".join(lines)

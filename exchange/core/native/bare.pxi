@@ -11,17 +11,23 @@ cdef enum:
     BARE_MODIFY_REJECT = 5
 
 cdef void bare_init(Bare *b) noexcept nogil:
+    cdef u64 i
     memset(b, 0, sizeof(Bare))
-    ladder_init(&b.bids)
-    ladder_init(&b.asks)
+    ladder_init(&b.sides[0])
+    ladder_init(&b.sides[1])
+    b.resting = <u64 *>grow(NULL, 0, DIRECT_IDS // 8)
     b.slots_of = <u32 *>grow(NULL, 0, DIRECT_IDS * sizeof(u32))
+    for i in range(YOUNG_IDS):
+        b.young[i] = NO_YOUNG
+    memset(b.resting, 0, DIRECT_IDS // 8)          # so that the pages are there
     memset(b.slots_of, 0, DIRECT_IDS * sizeof(u32))
 
 
 cdef void bare_free(Bare *b) noexcept nogil:
-    ladder_free(&b.bids)
-    ladder_free(&b.asks)
+    ladder_free(&b.sides[0])
+    ladder_free(&b.sides[1])
     free(b.pool.slots)
+    free(b.resting)
     free(b.slots_of)
     free(b.named)
     memset(b, 0, sizeof(Bare))
@@ -73,25 +79,50 @@ cdef void named_clear(Bare *b, u64 order_id) noexcept nogil:
         hole = at
 
 
+# Ids come in any order, and most orders leave soon. So the bit array alone is read for each new order, an eighth of
+# a byte an id; the array of slots, too large for the near caches, only for orders that outlived a thousand others.
+
+cdef inline bint is_resting(Bare *b, u64 order_id) noexcept nogil:
+    if likely(order_id < DIRECT_IDS):
+        return b.resting[order_id >> 6] >> (order_id & 63) & 1
+    return b.named != NULL and b.named[named_place(b, order_id)].slot != 0
+
+
 cdef inline u32 slot_of(Bare *b, u64 order_id) noexcept nogil:
     # The slot of a resting order; 0: it rests not.
+    cdef u64 young
+    if unlikely(not is_resting(b, order_id)):
+        return 0
     if likely(order_id < DIRECT_IDS):
-        return b.slots_of[order_id]
-    return b.named[named_place(b, order_id)].slot if b.named != NULL else 0
+        young = b.young[order_id & (YOUNG_IDS - 1)]
+        return <u32>young if likely(young >> 32 == order_id) else b.slots_of[order_id]
+    return b.named[named_place(b, order_id)].slot
 
 
 cdef inline void set_slot(Bare *b, u64 order_id, u32 slot) noexcept nogil:
-    if likely(order_id < DIRECT_IDS):
-        b.slots_of[order_id] = slot
-    else:
+    # Of an order that rests from now on.
+    cdef u64 *young
+    cdef u64 old
+    if unlikely(order_id >= DIRECT_IDS):
         named_set(b, order_id, slot)
+        return
+    young = &b.young[order_id & (YOUNG_IDS - 1)]
+    old = young[0]
+    if <u32>old:
+        b.slots_of[old >> 32] = <u32>old
+    young[0] = order_id << 32 | slot
+    b.resting[order_id >> 6] |= <u64>1 << (order_id & 63)
 
 
 cdef inline void clear_slot(Bare *b, u64 order_id) noexcept nogil:
-    if likely(order_id < DIRECT_IDS):
-        b.slots_of[order_id] = 0
-    else:
+    cdef u64 *young
+    if unlikely(order_id >= DIRECT_IDS):
         named_clear(b, order_id)
+        return
+    b.resting[order_id >> 6] &= ~(<u64>1 << (order_id & 63))
+    young = &b.young[order_id & (YOUNG_IDS - 1)]
+    if likely(young[0] >> 32 == order_id):
+        young[0] = NO_YOUNG
 
 
 # Of a slot's `owner` and `side`, which the book does not look at, the order's id (63 bits) and side are made.
@@ -114,23 +145,23 @@ cdef inline void set_id(Slot *s, u64 order_id, u8 side) noexcept nogil:
 cdef inline void bare_tell(
     Bare *b, u8 type_, u8 side, u64 sequence, u64 order_id, i64 price, u32 quantity
 ) noexcept nogil:
-    cdef BareReport *r = bare_next(b)
-    r.type = type_
-    r.side = side
-    r.sequence_number = sequence
-    r.order_id = order_id
-    r.price_ticks = price
-    r.quantity = quantity
+    bare_write(bare_next(b), type_ | <u64>side << 8, sequence, order_id, price, quantity, 0, 0)
 
 
-cdef inline u64 bare_take(Bare *b, Ladder *l, u64 sequence, u64 order_id, i64 worst, i64 sign, u64 left) noexcept nogil:
-    # Trade against a side, down to the worst key; return what is left. `sign` turns a key into a price.
+cdef inline i64 signed_by(u8 side, i64 value) noexcept nogil:
+    # A bid's key is its price, an ask's minus its price; and back. Without a branch: sides come as they please.
+    cdef i64 mask = -<i64>side
+    return (value ^ mask) - mask
+
+
+cdef u64 bare_take(Bare *b, u8 side, u64 sequence, u64 order_id, i64 worst, u64 left) noexcept nogil:
+    # Trade against a side, down to the worst key; return what is left.
+    cdef Ladder *l = &b.sides[side]
     cdef i64 key = 0
     cdef Level *level
     cdef Slot *s
     cdef u32 slot
     cdef u64 quantity, maker_id
-    cdef BareReport *r
     while left and ladder_best(l, &key) and key >= worst:
         level = ladder_find(l, key)
         slot = level.head
@@ -138,15 +169,9 @@ cdef inline u64 bare_take(Bare *b, Ladder *l, u64 sequence, u64 order_id, i64 wo
         quantity = left if left < s.left else s.left
         left -= quantity
         maker_id = id_of(s)
-        r = bare_next(b)
-        r.type = BARE_TRADE
-        r.side = 0
-        r.sequence_number = sequence
-        r.order_id = maker_id
-        r.price_ticks = sign * key
-        r.quantity = <u32>quantity
-        r.maker_order_id = maker_id
-        r.taker_order_id = order_id
+        bare_write(
+            bare_next(b), BARE_TRADE, sequence, maker_id, signed_by(side, key), quantity, maker_id, order_id
+        )
         if quantity < s.left:
             s.left -= quantity
             level.shown -= quantity
@@ -159,42 +184,38 @@ cdef inline u64 bare_take(Bare *b, Ladder *l, u64 sequence, u64 order_id, i64 wo
 
 cdef inline void bare_enter(Bare *b, u64 sequence, u64 order_id, u8 side, i64 price, u32 quantity, bint rests) noexcept nogil:
     # Trade what trades; rest what is left, or say that it is cancelled.
-    cdef u64 left
+    cdef i64 key = signed_by(side, price), best = 0
+    cdef u64 left = quantity
     cdef u32 slot
     cdef Slot *s
-    if side == 0:
-        left = bare_take(b, &b.asks, sequence, order_id, -price, -1, quantity)
-    else:
-        left = bare_take(b, &b.bids, sequence, order_id, price, 1, quantity)
-    if left == 0:
-        return
+    if ladder_best(&b.sides[side ^ 1], &best) and unlikely(best >= -key):
+        left = bare_take(b, side ^ 1, sequence, order_id, -key, left)
+        if left == 0:
+            return
     if unlikely(not rests):
         bare_tell(b, BARE_CANCEL_ACK, side, sequence, order_id, price, <u32>left)
         return
     slot = pool_take(&b.pool)
     s = &b.pool.slots[slot]
     s.left = left
-    s.tick = -price if side else price   # here the key
+    s.tick = key
     set_id(s, order_id, side)
     set_slot(b, order_id, slot)
-    if side == 0:
-        ladder_add(&b.bids, b.pool.slots, slot, price)
-    else:
-        ladder_add(&b.asks, b.pool.slots, slot, -price)
+    ladder_add(&b.sides[side], b.pool.slots, slot, key)
 
 
-cdef inline void bare_remove(Bare *b, u32 slot, u8 side) noexcept nogil:
-    cdef Slot *s = &b.pool.slots[slot]
-    ladder_remove(&b.asks if side else &b.bids, b.pool.slots, slot, s.tick)
-    clear_slot(b, id_of(s))
+cdef inline void bare_remove(Bare *b, u32 slot, u8 side, u64 order_id) noexcept nogil:
+    ladder_remove(&b.sides[side], b.pool.slots, slot, b.pool.slots[slot].tick)
+    clear_slot(b, order_id)
     pool_give(&b.pool, slot)
 
 
 cdef inline void bare_new(
     Bare *b, u64 sequence, u64 order_id, u8 side, i64 price, u32 quantity, bint rests
 ) noexcept nogil:
+    side &= 1   # whatever is sent: it chooses between two ladders
     bare_tell(b, BARE_ACK, side, sequence, order_id, price, quantity)
-    if unlikely(slot_of(b, order_id) != 0):
+    if unlikely(is_resting(b, order_id)):
         return   # an id that rests already
     bare_enter(b, sequence, order_id, side, price, quantity, rests)
 
@@ -208,8 +229,8 @@ cdef inline void bare_cancel(Bare *b, u64 sequence, u64 order_id) noexcept nogil
         return
     s = &b.pool.slots[slot]
     side = side_of(s)
-    bare_tell(b, BARE_CANCEL_ACK, side, sequence, order_id, -s.tick if side else s.tick, <u32>s.left)
-    bare_remove(b, slot, side)
+    bare_tell(b, BARE_CANCEL_ACK, side, sequence, order_id, signed_by(side, s.tick), <u32>s.left)
+    bare_remove(b, slot, side, order_id)
 
 
 cdef inline void bare_modify(Bare *b, u64 sequence, u64 order_id, i64 price, u32 quantity) noexcept nogil:
@@ -221,5 +242,5 @@ cdef inline void bare_modify(Bare *b, u64 sequence, u64 order_id, i64 price, u32
         return
     side = side_of(&b.pool.slots[slot])
     bare_tell(b, BARE_MODIFY_ACK, side, sequence, order_id, price, quantity)
-    bare_remove(b, slot, side)
+    bare_remove(b, slot, side, order_id)
     bare_enter(b, sequence, order_id, side, price, quantity, True)
