@@ -1,9 +1,12 @@
 """`python -m exchange`: the exchange as a process.
 
     python -m exchange --data DIR --port P --chain-url URL [--confirmations N] [--epoch-seconds N]
+                       [--binary-port P]
 
 Reads DIR/deployment.json and DIR/keys.json (passphrase in CARAT_PASSPHRASE), keeps its journal under
 DIR/exchange, and prints `ready http://127.0.0.1:PORT` when it serves. SIGTERM and SIGINT stop it cleanly.
+With a binary port trading members reach it there, too (docs/spec/09); where that listens is in
+DIR/exchange/binary.json.
 What cannot work is said on standard error as `error: ...`, with exit code 2.
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import json
 import os
 import signal
 import socket
@@ -27,14 +31,17 @@ from chain.deployment import Deployment
 from chain.finality import AT_ONCE, Finality
 from chain.keys import Keyring
 from chain.refusals import ChainUnreachable, Refusal
+from exchange import binary
 from exchange.chain_port import ChainPort
 from exchange.clearing import ClearingDesk
-from exchange.commands import CloseEpoch
-from exchange.gateway import create_app
-from exchange.journal import Identity, Journal
+from exchange.core import records
+from exchange.days import end_days
+from exchange.disk import OS_DISK
+from exchange.gateway import Stream, create_app
+from exchange.journal import Identity
+from exchange.opening import start
 from exchange.refusals import JournalBehindChain
 from exchange.sequencer import Sequencer
-from exchange.streaming import Stream
 
 GATEWAY_LABEL = "exchange-gateway"
 """Names the secret that the API shares (`Keyring.secret`)."""
@@ -56,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
                 options.epoch_seconds,
                 finality,
                 options.tip_wei,
+                options.binary_port,
             )
         )
     except (Refusal, OSError) as error:
@@ -65,23 +73,30 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def serve(
-    data: Path, port: int, chain_urls: str, epoch_s: float, finality: Finality = AT_ONCE, tip_wei: int = 0
+    data: Path,
+    port: int,
+    chain_urls: str,
+    epoch_s: float,
+    finality: Finality = AT_ONCE,
+    tip_wei: int = 0,
+    binary_port: int | None = None,
 ) -> None:
     """Open everything, serve, and close everything.
 
     Raises
     ------
     Refusal :
-        DeploymentMissing, KeyringLocked, JournalLocked, JournalForeign, JournalCorrupt, JournalBehindChain.
+        DeploymentMissing, KeyringLocked, JournalLocked, JournalForeign, JournalCorrupt,
+        JournalBehindSnapshot, InvariantBroken, JournalBehindChain.
     """
     deployment = Deployment.load(data / "deployment.json")
     keyring = Keyring.open(data / "keys.json", os.environ.get("CARAT_PASSPHRASE", ""))
     clearing = bytes.fromhex(deployment.addresses["Clearing"][2:])
-    journal = Journal.open(data / "exchange" / "journal", Identity(deployment.chain_id, clearing))
-    sequencer = Sequencer(journal)
+    identity = Identity(deployment.chain_id, clearing)
+    opened = await asyncio.to_thread(start, data / "exchange", identity)
+    sequencer = Sequencer(opened.venue, opened.journal, opened.keeper)
     try:
-        sequencer.replay()
-        gc.freeze()  # the replayed state lives for good: collecting it again and again would halve the speed
+        gc.freeze()  # what was read at the start lives for good: collecting it again would cost time
         gc.set_threshold(50_000, 20, 100)
         signer = keyring.signer(SIGNER_LABEL)
         chain = ChainPort(chain_urls, deployment, signer, finality, tip_wei, data / "exchange")
@@ -94,19 +109,47 @@ async def serve(
         # Every connection inherits it; without it an answer waits 40 ms for the other side to acknowledge.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+        )
+        note = data / "exchange" / "binary.json"
+        members = await _open_binary(
+            sequencer, note, keyring.secret(binary.MEMBERS_LABEL), identity, binary_port
         )
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(sequencer.run()),
                 tasks.create_task(desk.run()),
                 tasks.create_task(_close_epochs(sequencer, desk, epoch_s)),
+                tasks.create_task(end_days(sequencer)),
             ]
             await _serve_http(_Server(config), listener)
+            if members is not None:
+                await members.wait_closed()  # while the sequencer runs: what members asked for is still done
+                OS_DISK.remove(note)
             for task in running:
                 task.cancel()
+        await asyncio.to_thread(sequencer.save)
     finally:
         sequencer.close()
+
+
+async def _open_binary(
+    sequencer: Sequencer, note: Path, secret: bytes, identity: Identity, port: int | None
+) -> binary.Gateway | None:
+    """Open the way in for trading members, if it is wanted, and note where it listens."""
+    OS_DISK.remove(note)
+    if port is None:
+        return None
+    gateway = await binary.serve(sequencer, secret, identity.chain_id, identity.clearing, port=port)
+    OS_DISK.replace(note, [json.dumps({"host": "127.0.0.1", "port": gateway.port}).encode()])
+    return gateway
 
 
 async def _require_history(sequencer: Sequencer, chain: ChainPort) -> None:
@@ -115,7 +158,7 @@ async def _require_history(sequencer: Sequencer, chain: ChainPort) -> None:
         settled, _ = await asyncio.to_thread(chain.progress)
     except ChainUnreachable:
         return  # the desk asks again before it sends anything
-    closed = len(sequencer.state.epochs)
+    closed = len(sequencer.venue.custody.epochs)
     if settled > closed:
         raise JournalBehindChain(settled_epoch=settled, closed_epochs=closed)
 
@@ -124,9 +167,9 @@ async def _close_epochs(sequencer: Sequencer, desk: ClearingDesk, epoch_s: float
     """Close the epoch every so often; 0 means on demand only."""
     while epoch_s > 0:
         await asyncio.sleep(epoch_s)
-        state = sequencer.state
-        if len(state.trades) > state.committed_trades:
-            await sequencer.submit([CloseEpoch(state.open_epoch, sequencer.now_us())])
+        if await sequencer.read(lambda venue: venue.history.trades > venue.custody.committed_trades):
+            epoch = sequencer.venue.custody.open_epoch
+            await sequencer.submit(records.close_epoch(epoch, sequencer.now_us()))
             desk.kick()
 
 
@@ -168,6 +211,9 @@ def _parser() -> argparse.ArgumentParser:
         help="blocks on top before what a block holds is believed, or safe, or finalized",
     )
     parser.add_argument("--tip-wei", type=int, default=0, help="least tip to offer for a unit of gas")
+    parser.add_argument(
+        "--binary-port", type=int, help="loopback port for trading members; 0 takes a free one; else none"
+    )
     parser.add_argument(
         "--epoch-seconds", type=float, default=0.0, help="close an epoch this often; 0: on demand"
     )

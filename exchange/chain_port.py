@@ -25,9 +25,9 @@ from chain.pending import NothingPending, Pending, PendingStore
 from chain.refusals import ChainUnreachable, Refusal
 from chain.rpc import ChainRpc, RpcError
 from chain.transactor import Receipt, Transactor
+from exchange.custody import Withdrawal
 from exchange.netting import Delta
-from exchange.state import Withdrawal
-from exchange.wire import account_text
+from exchange.words import account_text
 
 T = TypeVar("T")
 

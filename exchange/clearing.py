@@ -11,26 +11,19 @@ A round that fails is tried again, with growing pauses and an alarm; nothing com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from chain.events import ChainEvent
 from chain.refusals import ChainUnreachable, ContractRefusal, Refusal
-from exchange.commands import (
-    AMOUNT_MAX,
-    CASH,
-    AccountExited,
-    ChainCursor,
-    Command,
-    Credit,
-    EpochSettled,
-    WithdrawalReleased,
-)
-from exchange.netting import Delta, chunked, net
-from exchange.refusals import ChainBehindJournal, ChainDisagrees, JournalBehindChain
-from exchange.sequencer import Sequencer
-from exchange.state import Epoch, Withdrawal
+from exchange.chain_words import ChainWord, Left, run_of, word_of
+from exchange.core.codes import ReportKind
+from exchange.core.records import reports_of
+from exchange.custody import Epoch, Withdrawal
+from exchange.netting import Delta, chunked
+from exchange.refusals import ChainBehindJournal, ChainDisagrees, DepositRejected, JournalBehindChain
+from exchange.sequencer import Sequencer, Told
 
 BLOCKS_A_ROUND: Final = 1_000
 RELEASES_A_CALL: Final = 100
@@ -89,6 +82,8 @@ class ClearingDesk:
     port: ClearingPort
     first_block: int
     idle_s: float = 1.0
+    ask: Callable[..., Awaitable[Any]] = asyncio.to_thread
+    """Calls the port where it may block; a simulation gives its own."""
     alarms: dict[str, Alarm] = field(default_factory=dict)
     stuck: dict[bytes, Stuck] = field(default_factory=dict)
     acted_us: int = 0
@@ -146,9 +141,9 @@ class ClearingDesk:
         now_us = self.sequencer.now_us()
         if self.acted_us and now_us - self.acted_us < SIGN_OF_LIFE_S * 1_000_000:
             return
-        await asyncio.to_thread(self.port.head)  # says at once that the chain is away
+        await self.ask(self.port.head)  # says at once that the chain is away
         try:
-            await asyncio.to_thread(self.port.release, ())
+            await self.ask(self.port.release, ())
         except ContractRefusal as refusal:
             if refusal.code != "ClearingEpochOpen":
                 raise
@@ -157,46 +152,53 @@ class ClearingDesk:
 
     async def follow(self) -> None:
         """Take in every event since the cursor, window by window, each window with its new cursor."""
-        state = self.sequencer.state
-        head = await asyncio.to_thread(self.port.head)
-        if head < state.chain_block:
-            raise ChainBehindJournal(chain_block=head, journal_block=state.chain_block)
-        while state.chain_block < head:
-            first = max(state.chain_block + 1, self.first_block)
-            last = max(min(first + BLOCKS_A_ROUND - 1, head), state.chain_block + 1)
-            events = await asyncio.to_thread(self.port.events, first, last)
-            commands = [*self._commands_of(events), ChainCursor(last)]
-            for command, outcome in zip(commands, await self.sequencer.submit(commands), strict=True):
-                if isinstance(outcome, Refusal):
-                    self._ring(type(command).__name__, outcome)
+        custody = self.sequencer.venue.custody
+        head = await self.ask(self.port.head)
+        if head < custody.chain_block:
+            raise ChainBehindJournal(chain_block=head, journal_block=custody.chain_block)
+        while custody.chain_block < head:
+            first = max(custody.chain_block + 1, self.first_block)
+            last = max(min(first + BLOCKS_A_ROUND - 1, head), custody.chain_block + 1)
+            words = list(self._words_of(await self.ask(self.port.events, first, last)))
+            *parts, rest = _apart(words)
+            for part in parts:
+                await self._tell(part)
+            # In one frame: who reads the journal meanwhile finds both or neither.
+            await self._tell([*rest, last])
 
-    def _commands_of(self, events: Iterable[ChainEvent]) -> Iterable[Command]:
+    def _words_of(self, events: Iterable[ChainEvent]) -> Iterable[ChainWord]:
         for event in events:
-            command = command_of(event)
-            if command is not None:
-                yield command
+            word = word_of(event)
+            if word is not None:
+                yield word
             elif event.name in {"UnitsWithdrawn", "CashWithdrawn", "EpochUnwound"}:
                 refusal = ChainDisagrees(event=event.name, block=event.block, tx_hash=event.tx_hash)
                 self._ring(event.name, refusal)
 
+    async def _tell(self, words: Sequence[ChainWord | int]) -> None:
+        """Journal what the chain says; what does not fit rings."""
+        told = await self.sequencer.compose(lambda venue: run_of(venue, words, self.sequencer.now_us()))
+        for refusal in (*told.refused, *_rejected(told)):
+            self._ring(refusal.code, refusal)
+
     async def _settle_all(self) -> bool:
         """Settle every committed epoch that the chain does not have yet, in order."""
-        state = self.sequencer.state
-        if state.settled_epoch == len(state.epochs):
+        custody = self.sequencer.venue.custody
+        if custody.settled_epoch == len(custody.epochs):
             return False
-        settled, chunks_applied = await asyncio.to_thread(self.port.progress)
-        if settled > len(state.epochs):
-            raise JournalBehindChain(settled_epoch=settled, closed_epochs=len(state.epochs))
-        for epoch in state.epochs[settled:]:
+        settled, chunks_applied = await self.ask(self.port.progress)
+        if settled > len(custody.epochs):
+            raise JournalBehindChain(settled_epoch=settled, closed_epochs=len(custody.epochs))
+        for epoch in custody.epochs[settled:]:
             await self._settle(epoch, chunks_applied)
             chunks_applied = 0
         return True
 
     async def _settle(self, epoch: Epoch, chunks_applied: int) -> None:
-        chunks = chunked(net(self.sequencer.state.trades_of(epoch)))
+        chunks = chunked(self.sequencer.venue.history.net(epoch.first_trade, epoch.trades))
         for number in range(chunks_applied, len(chunks)):
             now_us = self.sequencer.now_us()
-            await asyncio.to_thread(
+            await self.ask(
                 self.port.settle, epoch.number, number, len(chunks), epoch.tape_root, chunks[number]
             )
             self.acted_us = now_us
@@ -204,8 +206,8 @@ class ClearingDesk:
     async def _release_due(self) -> bool:
         """Release what waits for no epoch any more; one that is refused does not hold up the others."""
         now_s = asyncio.get_running_loop().time()
-        settled = self.sequencer.state.settled_epoch
-        unreleased = self.sequencer.views.unreleased
+        settled = self.sequencer.venue.custody.settled_epoch
+        unreleased = self.sequencer.venue.custody.unreleased
         due = [
             withdrawal
             for withdrawal in unreleased.values()
@@ -219,7 +221,7 @@ class ClearingDesk:
     async def _release(self, batch: Sequence[Withdrawal]) -> None:
         now_us = self.sequencer.now_us()
         try:
-            block = await asyncio.to_thread(self.port.release, batch)
+            block = await self.ask(self.port.release, batch)
         except ChainUnreachable:
             raise
         except Refusal as refusal:
@@ -237,7 +239,7 @@ class ClearingDesk:
 
     def _may_try(self, withdrawal: Withdrawal, now_s: float) -> bool:
         block = self.paid_in.get(withdrawal.withdrawal_id)
-        if block is not None and block > self.sequencer.state.chain_block:
+        if block is not None and block > self.sequencer.venue.custody.chain_block:
             return False  # mined, and not final yet; one that is not in that block then was dropped: again
         stuck = self.stuck.get(withdrawal.withdrawal_id)
         return stuck is None or stuck.again_at_s <= now_s
@@ -264,62 +266,20 @@ class ClearingDesk:
             alarm.refusal, alarm.attempts = refusal, alarm.attempts + 1
 
 
-def command_of(event: ChainEvent) -> Command | None:
-    """Return what the engine has to be told of an event, or None where it has nothing to be told."""
-    return {
-        "UnitsDeposited": _credit,
-        "CashDeposited": _credit,
-        "EpochSettled": _settled,
-        "UnitsWithdrawn": _released,
-        "CashWithdrawn": _released,
-    }.get(event.name, _nothing)(event)
+def _apart(words: Sequence[ChainWord]) -> Iterable[Sequence[ChainWord]]:
+    """Cut so that each forced exit is by itself: what it pays depends on all that came before it."""
+    part: list[ChainWord] = []
+    for word in words:
+        if isinstance(word, Left):
+            yield part
+            yield [word]
+            part = []
+        else:
+            part.append(word)
+    yield part
 
 
-def _nothing(_event: ChainEvent) -> None:
-    return None
-
-
-def _credit(event: ChainEvent) -> Command | None:
-    cash = event.name == "CashDeposited"
-    amount: int = event.args["amountFen" if cash else "quantityT"]
-    if not 0 < amount <= AMOUNT_MAX:
-        return None
-    return Credit(
-        deposit_id=_bytes(event.args["requestId"]),
-        account=_bytes(event.args["account"]),
-        asset=CASH if cash else event.args["unitId"],
-        amount=amount,
-    )
-
-
-def _settled(event: ChainEvent) -> Command:
-    root = _bytes(event.args["tapeRoot"])
-    return EpochSettled(event.args["epoch"], root, event.block, _bytes(event.tx_hash))
-
-
-def _released(event: ChainEvent) -> Command | None:
-    """A withdrawal that the exchange released; one without an id is a forced exit."""
-    request_id = _bytes(event.args["requestId"])
-    if not any(request_id):
-        return _exited(event)
-    if any(request_id[:16]):
-        return None
-    return WithdrawalReleased(request_id[16:], event.block, _bytes(event.tx_hash))
-
-
-def _exited(event: ChainEvent) -> Command | None:
-    cash = event.name == "CashWithdrawn"
-    amount: int = event.args["amountFen" if cash else "quantityT"]
-    if amount > AMOUNT_MAX:  # the engine never had it: the journal could not hold it
-        return None
-    return AccountExited(
-        tx_hash=_bytes(event.tx_hash),
-        log_index=event.log_index,
-        account=_bytes(event.args["account"]),
-        asset=CASH if cash else event.args["unitId"],
-        amount=amount,
-    )
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("0x"))
+def _rejected(told: Told) -> Iterable[Refusal]:
+    for report in reports_of(told.reports):
+        if report.kind == ReportKind.REJECTED:
+            yield DepositRejected(code=report.code, held=str(report.a), amount=str(report.b))

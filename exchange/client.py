@@ -39,7 +39,10 @@ from exchange.messages import (
     KindText,
     OrderMessage,
     OrderPage,
+    PhaseText,
     ReportMessage,
+    RestingText,
+    SelfTradeText,
     SideText,
     TradeMessage,
     TradePage,
@@ -64,9 +67,33 @@ def place_order(
     quantity_t: int,
     price_fen: int | None = None,
     kind: KindText = "limit",
+    *,
+    time_in_force: RestingText | None = None,
+    post_only: bool = False,
+    display_t: int | None = None,
+    stop_fen: int | None = None,
+    expires_us: int | None = None,
+    self_trade: SelfTradeText | None = None,
 ) -> Command:
-    """Return the command that buys or sells; a market order has no price."""
-    return {
+    """Return the command that buys or sells.
+
+    Parameters
+    ----------
+    price_fen :
+        The limit; a market or stop order may have one as its protection, or none.
+    time_in_force :
+        How long what is left rests: "gtc" until it is cancelled (so without any), "day", or "gtd" until
+        `expires_us` (microseconds since 1970 UTC).
+    post_only :
+        A limit order that is refused rather than take from the book.
+    display_t :
+        How much of it the book shows at a time.
+    stop_fen :
+        The trade price at which a stop or stop-limit order comes in.
+    self_trade :
+        What happens when it meets an order of its own account; without any its own rest is cancelled.
+    """
+    command: Command = {
         "command": "PlaceOrder",
         "order_id": str(order_id),
         "account": account,
@@ -76,11 +103,37 @@ def place_order(
         "quantity_t": quantity_t,
         "price_fen": price_fen,
     }
+    more = {
+        "time_in_force": time_in_force,
+        "post_only": post_only or None,
+        "display_t": display_t,
+        "stop_fen": stop_fen,
+        "expires_us": expires_us,
+        "self_trade": self_trade,
+    }
+    command.update({name: value for name, value in more.items() if value is not None})
+    return command
 
 
 def cancel_order(order_id: UUID | str, account: str) -> Command:
     """Return the command that takes an order's remainder out of the book."""
     return {"command": "CancelOrder", "order_id": str(order_id), "account": account}
+
+
+def amend_order(order_id: UUID | str, account: str, quantity_t: int, price_fen: int | None = None) -> Command:
+    """Return the command that gives an order a new whole, what is filled included, and maybe a new price."""
+    return {
+        "command": "AmendOrder",
+        "order_id": str(order_id),
+        "account": account,
+        "quantity_t": quantity_t,
+        "price_fen": price_fen,
+    }
+
+
+def mass_cancel(account: str, unit: str | None = None) -> Command:
+    """Return the command that takes all orders of an account out, or those of one unit."""
+    return {"command": "MassCancel", "account": account, "unit": unit}
 
 
 def request_withdrawal(withdrawal_id: UUID | str, account: str, asset: str, amount: int) -> Command:
@@ -105,6 +158,52 @@ def list_instrument(
         "lot_t": lot_t,
         "quantity_max_t": quantity_max_t,
     }
+
+
+def set_rules(
+    unit: str,
+    *,
+    maker_ppm: int = 0,
+    taker_ppm: int = 0,
+    fee_account: str | None = None,
+    band_ppm: int = 0,
+    position_limit_t: int = 0,
+    no_same_day_resale: bool = False,
+) -> Command:
+    """Return the command that sets an instrument's rules, all of them anew; 0 is none.
+
+    Who collects the fees is said once; later it may be left out.
+    """
+    return {
+        "command": "SetRules",
+        "unit": unit,
+        "maker_ppm": maker_ppm,
+        "taker_ppm": taker_ppm,
+        "fee_account": fee_account,
+        "band_ppm": band_ppm,
+        "position_limit_t": position_limit_t,
+        "no_same_day_resale": no_same_day_resale,
+    }
+
+
+def set_reference(unit: str, price_fen: int) -> Command:
+    """Return the command that sets the price which the band lies around; 0 takes it away."""
+    return {"command": "SetReference", "unit": unit, "price_fen": price_fen}
+
+
+def set_phase(unit: str, phase: PhaseText) -> Command:
+    """Return the command that opens, halts or closes an instrument, or gathers orders for an auction."""
+    return {"command": "SetPhase", "unit": unit, "phase": phase}
+
+
+def uncross(unit: str) -> Command:
+    """Return the command that trades an auction's orders at one price."""
+    return {"command": "Uncross", "unit": unit}
+
+
+def set_kill_switch(account: str, *, on: bool) -> Command:
+    """Return the command that cancels an account's orders and takes no more, or takes them again."""
+    return {"command": "SetKillSwitch", "account": account, "on": on}
 
 
 class ExchangeClient:

@@ -9,20 +9,35 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 SideText = Literal["buy", "sell"]
-KindText = Literal["limit", "market", "ioc", "fok"]
+KindText = Literal["limit", "market", "ioc", "fok", "stop", "stop_limit"]
+RestingText = Literal["gtc", "day", "gtd"]
+SelfTradeText = Literal["cancel_taker", "cancel_maker", "cancel_both", "decrement"]
+PhaseText = Literal["continuous", "halted", "auction", "closed"]
+StatusText = Literal["open", "parked", "filled", "cancelled", "expired"]
 TradeState = Literal["executed", "committed", "settled"]
 ReportMessage = dict[str, Any]
-"""`{"report": <class name of exchange.reports>, ...its fields}`."""
+"""`{"report": "OrderAccepted", ...its fields}`: docs/spec/04-exchange.md has them all."""
 
 
 class InstrumentMessage(TypedDict):
-    """What can be traded, on which terms."""
+    """What can be traded, on which terms and by which rules.
+
+    Fees and band are in parts per million; a reference price, a position limit, a fee account may be None.
+    """
 
     unit: str
     tick_fen: int
     lot_t: int
     quantity_max_t: int
     last_price_fen: int | None
+    phase: str
+    maker_ppm: int
+    taker_ppm: int
+    fee_account: str | None
+    band_ppm: int
+    reference_fen: int | None
+    position_limit_t: int | None
+    no_same_day_resale: bool
 
 
 class LevelMessage(TypedDict):
@@ -44,10 +59,11 @@ class BookMessage(TypedDict):
 
 
 class BalanceMessage(TypedDict):
-    """Of one asset: fen of cash, or tonnes."""
+    """Of one asset: fen of cash, or tonnes. `tradable` of the available may be sold or withdrawn today."""
 
     available: int
     reserved: int
+    tradable: int
 
 
 class WithdrawalMessage(TypedDict):
@@ -66,7 +82,7 @@ class WithdrawalMessage(TypedDict):
 
 
 class AccountMessage(TypedDict):
-    """A trading account. `balances` by asset: "cash" in fen, a unit's code in tonnes."""
+    """A trading account. `balances` by asset: "cash" in fen, a unit's code in tonnes, where there are any."""
 
     account: str
     balances: dict[str, BalanceMessage]
@@ -85,11 +101,14 @@ class OrderMessage(TypedDict):
     quantity_t: int
     price_fen: int | None
     at_us: int
-    status: Literal["open", "filled", "cancelled"]
+    status: StatusText
     cancelled: str | None
+    """Why it was cancelled or expired."""
     remaining_t: int
     filled_t: int
     filled_fen: int
+    time_in_force: Literal["gtc", "day", "gtd", "ioc", "fok"]
+    fees_fen: int
 
 
 class TradeMessage(TypedDict):
@@ -106,6 +125,8 @@ class TradeMessage(TypedDict):
     taker_order: str
     buyer: str
     seller: str
+    taker_fee_fen: int
+    maker_fee_fen: int
     state: TradeState
     names_hash: str
 
@@ -200,7 +221,10 @@ class DepositsMessage(TypedDict):
 
 
 class ChangeMessage(TypedDict):
-    """A message of the stream. A snapshot comes first and holds whole sides; then come changes."""
+    """A message of the stream: first a snapshot of the best levels of both sides, then changes.
+
+    Levels are (fen, tonnes); in a change 0 tonnes says that the price is no more among the best.
+    """
 
     type: Literal["snapshot", "change"]
     unit: str

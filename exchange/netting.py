@@ -5,11 +5,12 @@ Pure. For each unit the tonnes sum to zero and so does the cash: what one gives 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.reports import Trade
+from exchange.tape import TapeTrade
 
 CHUNK_DELTAS_MAX: Final = 250
 """Most deltas of one settle call, so that it fits a block."""
@@ -25,21 +26,26 @@ class Delta:
     cash_fen: int
 
 
-def net(trades: Iterable[Trade]) -> list[Delta]:
-    """Return the deltas, by unit and then account. An account that ends where it began has none."""
-    tonnes: dict[tuple[int, bytes], int] = {}
-    cash: dict[tuple[int, bytes], int] = {}
+def net(trades: Iterable[TapeTrade]) -> list[Delta]:
+    """Return the deltas, by unit and then account. An account that ends where it began has none.
+
+    A buyer pays the value and his fee, a seller gets the value less his; who collects them gets both, in the
+    trade's unit, of which he then has 0 tonnes.
+    """
+    tonnes: dict[tuple[int, bytes], int] = defaultdict(int)
+    cash: dict[tuple[int, bytes], int] = defaultdict(int)
     for trade in trades:
-        paid_fen = trade.price_fen * trade.quantity_t
-        buyer, seller = (trade.unit, trade.buyer), (trade.unit, trade.seller)
-        tonnes[buyer] = tonnes.get(buyer, 0) + trade.quantity_t
-        tonnes[seller] = tonnes.get(seller, 0) - trade.quantity_t
-        cash[buyer] = cash.get(buyer, 0) - paid_fen
-        cash[seller] = cash.get(seller, 0) + paid_fen
+        value_fen = trade.price_fen * trade.quantity_t
+        tonnes[trade.unit, trade.buyer] += trade.quantity_t
+        tonnes[trade.unit, trade.seller] -= trade.quantity_t
+        cash[trade.unit, trade.buyer] -= value_fen + trade.buyer_fee_fen
+        cash[trade.unit, trade.seller] += value_fen - trade.seller_fee_fen
+        cash[trade.unit, trade.buyer_fee_to] += trade.buyer_fee_fen
+        cash[trade.unit, trade.seller_fee_to] += trade.seller_fee_fen
     return [
-        Delta(account=key[1], unit=key[0], quantity_t=tonnes[key], cash_fen=cash[key])
-        for key in sorted(tonnes)
-        if tonnes[key] or cash[key]
+        Delta(account=account, unit=unit, quantity_t=tonnes[unit, account], cash_fen=cash[unit, account])
+        for unit, account in sorted(cash)
+        if tonnes[unit, account] or cash[unit, account]
     ]
 
 

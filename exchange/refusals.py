@@ -1,23 +1,27 @@
 """What the exchange refuses, each with its numbers. A refusal changes nothing.
 
 Refusal
-├── of an order       OrderIdReused, UnknownInstrument, QuantityOutOfRange, WrongLot, PriceOutOfRange,
-│                     WrongTick, InsufficientCash, InsufficientUnits, FokUnfillable, OrderUnknown,
-│                     OrderNotOpen, ReductionOutOfRange
-├── of other acts     InstrumentDiffers, InstrumentInvalid, AmountOutOfRange, DepositIdReused,
-│                     WithdrawalIdReused, WithdrawalUnknown, EpochOutOfOrder, EpochHasNoTrades,
-│                     EpochUnknown, TapeRootDiffers
+├── of an order       OrderIdReused, UnknownInstrument, UnknownAccount, QuantityOutOfRange, WrongLot,
+│                     DisplayOutOfRange, PriceOutOfRange, WrongTick, PriceBand, ExpiryPassed, TermsMismatch,
+│                     ParticipantKilled, PhaseForbids, LevelFull, PositionLimit, InsufficientCash,
+│                     InsufficientUnits, PostOnlyWouldTrade, FokUnfillable, OrderUnknown, OrderNotOpen,
+│                     StopNotAmendable, AmendBelowFilled
+├── of an instrument  InstrumentDiffers, InstrumentInvalid, InstrumentsFull, FeesInvalid, FeeAccountDiffers,
+│                     BookCrossed
+├── of other acts     AmountOutOfRange, DepositIdReused, WithdrawalIdReused, WithdrawalUnknown,
+│                     ParticipantsFull, EpochOutOfOrder, EpochHasNoTrades, EpochUnknown, TapeRootDiffers
 ├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
 │                     WaitedTooLong
 └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
-                      JournalBehindChain, ChainBehindJournal, ChainDisagrees, ExchangeUnreachable
+                      JournalBehindSnapshot, InvariantBroken, JournalBehindChain, ChainBehindJournal,
+                      DepositRejected, ChainDisagrees, ExchangeUnreachable
 """
 
 from __future__ import annotations
 
 from chain.refusals import Fact, NamedRefusal, Refusal
 
-# --- orders, in the order in which they are looked at ---
+# --- orders ---
 
 
 class OrderIdReused(Refusal):
@@ -28,12 +32,20 @@ class UnknownInstrument(Refusal):
     """This unit is not listed for trading."""
 
 
+class UnknownAccount(Refusal):
+    """Nothing was ever deposited, ordered or set for this account."""
+
+
 class QuantityOutOfRange(Refusal):
     """The order is smaller or larger than the instrument takes."""
 
 
 class WrongLot(Refusal):
     """The quantity is no multiple of the instrument's lot."""
+
+
+class DisplayOutOfRange(Refusal):
+    """An order shows whole lots of itself, at least a thousandth and no more than the whole."""
 
 
 class PriceOutOfRange(Refusal):
@@ -44,12 +56,44 @@ class WrongTick(Refusal):
     """The price is no multiple of the instrument's tick."""
 
 
+class PriceBand(Refusal):
+    """The price lies outside the band around the reference price."""
+
+
+class ExpiryPassed(Refusal):
+    """The order's date is not in the future."""
+
+
+class TermsMismatch(Refusal):
+    """Display quantity, stop price or expiry do not go with this kind of order."""
+
+
+class ParticipantKilled(Refusal):
+    """The account's kill switch is on: it may cancel, and neither order nor amend."""
+
+
+class PhaseForbids(Refusal):
+    """The instrument takes no such order in its present phase."""
+
+
+class LevelFull(Refusal):
+    """The price level cannot show as much as would stand there."""
+
+
+class PositionLimit(Refusal):
+    """The account could come to hold more tonnes of the unit than it may."""
+
+
 class InsufficientCash(Refusal):
     """The account has less cash available than the act needs."""
 
 
 class InsufficientUnits(Refusal):
     """The account has fewer tonnes available than the act needs."""
+
+
+class PostOnlyWouldTrade(Refusal):
+    """The order would trade at once, and a post-only order must not."""
 
 
 class FokUnfillable(Refusal):
@@ -64,11 +108,15 @@ class OrderNotOpen(Refusal):
     """The order is filled or was cancelled by the exchange; there is nothing to cancel."""
 
 
-class ReductionOutOfRange(Refusal):
-    """A reduction leaves more than is filled and no more than the order has; the rest is for a cancel."""
+class StopNotAmendable(Refusal):
+    """A stop that was not triggered yet is not amended: cancel it and send another."""
 
 
-# --- other acts ---
+class AmendBelowFilled(Refusal):
+    """The new whole is not above what is filled already; the rest is for a cancel."""
+
+
+# --- instruments ---
 
 
 class InstrumentInvalid(Refusal):
@@ -77,6 +125,25 @@ class InstrumentInvalid(Refusal):
 
 class InstrumentDiffers(Refusal):
     """The unit is listed already, on other terms."""
+
+
+class InstrumentsFull(Refusal):
+    """No more units can be listed."""
+
+
+class FeesInvalid(Refusal):
+    """A fee is above the whole value, or there is no account to collect it."""
+
+
+class FeeAccountDiffers(Refusal):
+    """Another account collects this instrument's fees already; that stays."""
+
+
+class BookCrossed(Refusal):
+    """Continuous trading cannot begin on a crossed book: uncross it first."""
+
+
+# --- other acts ---
 
 
 class AmountOutOfRange(Refusal):
@@ -93,6 +160,10 @@ class WithdrawalIdReused(Refusal):
 
 class WithdrawalUnknown(Refusal):
     """There is no withdrawal with this id."""
+
+
+class ParticipantsFull(Refusal):
+    """No more accounts can be taken in."""
 
 
 class EpochOutOfOrder(Refusal):
@@ -157,12 +228,24 @@ class JournalUnavailable(Refusal):
     """The journal could not be made durable; the exchange takes nothing more until it is started again."""
 
 
+class JournalBehindSnapshot(Refusal):
+    """A snapshot covers more than the journal has: the journal has lost what was acknowledged."""
+
+
+class InvariantBroken(Refusal):
+    """The exchange's own sums do not hold any more; it takes nothing until a person has looked."""
+
+
 class JournalBehindChain(Refusal):
     """The chain has settled epochs that the journal does not know."""
 
 
 class ChainBehindJournal(Refusal):
     """The chain ends before the block up to which the journal has read it."""
+
+
+class DepositRejected(Refusal):
+    """A deposit that is on chain could not be credited here: a person has to look."""
 
 
 class ChainDisagrees(Refusal):

@@ -8,9 +8,11 @@ A leaf is made so that the public can check the tape without learning names:
 
     leaf    = public fields (57 bytes, big-endian) + SHA-256(private fields)
     public  = number u64, epoch u64, unit u128, price_fen u64, quantity_t u64, at_us u64, taker side u8
-    private = maker order 16 bytes, taker order 16 bytes, buyer 20 bytes, seller 20 bytes
+    private = maker order 16 bytes, taker order 16 bytes, buyer 20 bytes, seller 20 bytes,
+              buyer's fee u128, seller's fee u128, who collects the buyer's 20 bytes, the seller's 20 bytes
 
-Order ids are the clients' random UUIDs: they salt the hash of the names.
+Where there is no fee, who collects it is zeros. An order pays by the rules of its own entry: so the two may
+go to different collectors. Order ids are the clients' random UUIDs: they salt the hash of the names.
 """
 
 from __future__ import annotations
@@ -18,21 +20,48 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
-
-from exchange.reports import Trade
+from typing import Final, NamedTuple
 
 EMPTY_ROOT: Final = sha256().digest()
 
 _PUBLIC: Final = struct.Struct(">QQ16sQQQB")
 
 
-def names_hash(trade: Trade) -> bytes:
-    """Return the hash that stands for who traded: the two order ids and the two accounts."""
-    return sha256(trade.maker_order + trade.taker_order + trade.buyer + trade.seller).digest()
+class TapeTrade(NamedTuple):
+    """A trade as the tape has it: accounts of 20 bytes and units in place of the engine's numbers."""
+
+    number: int
+    epoch: int
+    unit: int
+    price_fen: int
+    quantity_t: int
+    at_us: int
+    taker_side: int
+    maker_order: bytes
+    taker_order: bytes
+    buyer: bytes
+    seller: bytes
+    buyer_fee_fen: int
+    seller_fee_fen: int
+    buyer_fee_to: bytes
+    seller_fee_to: bytes
 
 
-def leaf(trade: Trade) -> bytes:
+def names_hash(trade: TapeTrade) -> bytes:
+    """Return the hash that stands for who traded: order ids, accounts, fees, who collects them."""
+    return sha256(
+        trade.maker_order
+        + trade.taker_order
+        + trade.buyer
+        + trade.seller
+        + trade.buyer_fee_fen.to_bytes(16, "big")
+        + trade.seller_fee_fen.to_bytes(16, "big")
+        + trade.buyer_fee_to
+        + trade.seller_fee_to
+    ).digest()
+
+
+def leaf(trade: TapeTrade) -> bytes:
     """Return the bytes that the tree hashes for one trade."""
     public = _PUBLIC.pack(
         trade.number,
@@ -71,7 +100,7 @@ def _paired(level: list[bytes]) -> list[bytes]:
     return pairs + level[-1:] if len(level) % 2 else pairs
 
 
-def tape_root(trades: Sequence[Trade]) -> bytes:
+def tape_root(trades: Sequence[TapeTrade]) -> bytes:
     """Return the root of an epoch's trades, in the order in which they were executed."""
     return merkle_root([leaf_hash(leaf(trade)) for trade in trades])
 

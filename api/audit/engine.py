@@ -9,6 +9,7 @@ settled epoch's tape root must be the one on chain.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlmodel import Session, select
@@ -16,75 +17,86 @@ from sqlmodel import Session, select
 from api.audit.report import AuditReport
 from chain.abi import to_checksum_cached
 from chain.units import UnitId
-from exchange.commands import CASH
-from exchange.journal import verify
-from exchange.netting import net
+from exchange.core.codes import CASH
+from exchange.custody import Custody
+from exchange.journal import Position
 from exchange.recompute import expected_in_clearing, rebuild
-from exchange.refusals import JournalCorrupt
-from exchange.state import State
+from exchange.refusals import InvariantBroken, JournalCorrupt
+from exchange.venue import Venue
 from registry.projection import tables
 from registry.projection.store import Projection
 
 Balances = Counter[tuple[str, str]]
 
 
-def read_journal(report: AuditReport, projection: Projection, journal: Path) -> State | None:
+def read_journal(
+    report: AuditReport,
+    projection: Projection,
+    journal: Path,
+    on_frame: Callable[[Position], None] = lambda _at: None,
+) -> Venue | None:
     """Check the journal's chain of hashes and replay it; None where that is not possible, and reported."""
     if not journal.exists():
         with projection.session() as session:
             epochs = len(session.exec(select(tables.Epoch)).all())
         report.require(epochs == 0, "journal", f"{journal.name} is missing, but {epochs} epochs are settled")
         return None
+    end: list[Position] = []
+
+    def follow(at: Position) -> None:
+        end[:] = [at]
+        on_frame(at)
+
     try:
-        summary = verify(journal)
-        state = rebuild(journal)
+        venue = rebuild(journal, follow)
     except JournalCorrupt as refusal:
         report.require(False, "journal", str(refusal))
         return None
-    except AssertionError as fault:
-        report.require(False, "engine", str(fault))
+    except InvariantBroken as refusal:
+        report.require(False, "engine", str(refusal))
         return None
-    report.count("journal frames", summary.frames)
-    report.count("journal commands", summary.commands)
-    report.count("trades", len(state.trades))
-    return state
+    report.count("journal frames", end[0].frames if end else 0)
+    report.count("journal commands", end[0].records if end else 0)
+    report.count("trades", venue.history.trades)
+    return venue
 
 
-def check_engine(report: AuditReport, session: Session, state: State, block: int) -> None:
+def check_engine(report: AuditReport, session: Session, venue: Venue, block: int) -> None:
     """Compare the journal's state with the chain's events.
 
     Parameters
     ----------
     session :
-        Reads events applied up to `block` at least, and up to `state.chain_block`.
+        Reads events applied up to `block` at least, and up to `custody.chain_block`.
     block :
         Every epoch that was settled up to it was in the journal before: the journal was read later.
     """
-    _check_epochs(report, session, state, block)
-    for taken in state.exits.values():
+    custody = venue.custody
+    _check_epochs(report, session, custody, block)
+    for taken in custody.exits.values():
         asset = _key(taken.account, taken.asset)
         report.require(
             taken.missing == 0,
             "engine",
             f"{asset[0]} {asset[1]}: left with {taken.missing} that its unsettled trades had used",
         )
-    moved = Counter({_key(*key): amount for key, amount in expected_in_clearing(state).items()})
-    _compare(report, "the balances come to", _balances(state), moved)
-    _compare(report, "Clearing holds", _chain_side(session, state.chain_block), moved)
+    moved = Counter({_key(*key): amount for key, amount in expected_in_clearing(venue).items()})
+    _compare(report, "the balances come to", _balances(venue), moved)
+    _compare(report, "Clearing holds", _chain_side(session, custody.chain_block), moved)
 
 
-def _check_epochs(report: AuditReport, session: Session, state: State, block: int) -> None:
+def _check_epochs(report: AuditReport, session: Session, custody: Custody, block: int) -> None:
     settled = {row.epoch: row for row in session.exec(select(tables.Epoch))}
     report.count("epochs", len(settled))
     for number, row in sorted(settled.items()):
-        known = state.epochs[number - 1] if number <= len(state.epochs) else None
+        known = custody.epochs[number - 1] if number <= len(custody.epochs) else None
         found = None if known is None else "0x" + known.tape_root.hex()
         report.require(
             found == row.tape_root or (known is None and row.block > block),
             "epochs",
             f"epoch {number}: the chain has {row.tape_root}, the journal gives {found}",
         )
-    for epoch in state.epochs:
+    for epoch in custody.epochs:
         report.require(
             not epoch.settled or epoch.number in settled,
             "epochs",
@@ -92,18 +104,19 @@ def _check_epochs(report: AuditReport, session: Session, state: State, block: in
         )
 
 
-def _balances(state: State) -> Balances:
+def _balances(venue: Venue) -> Balances:
     """Return what the engine's balances come to in Clearing: without what is not settled or paid out yet."""
+    custody = venue.custody
     balances: Balances = Counter()
-    for account, assets in state.ledger.accounts.items():
-        for asset, balance in assets.items():
-            balances[_key(account, asset)] += balance.available + balance.reserved
-    for withdrawal in state.withdrawals.values():
-        if not withdrawal.released:
-            balances[_key(withdrawal.account, withdrawal.asset)] += withdrawal.amount
-    for taken in state.exits.values():
+    for balance in venue.balances():
+        balances[_key(balance.account, balance.asset)] += balance.available + balance.reserved
+    for withdrawal in custody.unreleased.values():
+        balances[_key(withdrawal.account, withdrawal.asset)] += withdrawal.amount
+    for taken in custody.exits.values():
         balances[_key(taken.account, taken.asset)] -= taken.missing
-    for delta in net(trade for trade in state.trades if trade.epoch > state.settled_epoch):
+    settled = custody.epochs[custody.settled_epoch - 1] if custody.settled_epoch else None
+    first = settled.first_trade + settled.trades if settled else 1
+    for delta in venue.history.net(first, venue.history.trades - first + 1):
         balances[_key(delta.account, delta.unit)] -= delta.quantity_t
         balances[_key(delta.account, CASH)] -= delta.cash_fen
     return balances

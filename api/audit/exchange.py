@@ -32,11 +32,14 @@ def verify_exchange(
     )
     block = rebuilt.block()
     on_step("replay the journal")
-    state = read_journal(report, rebuilt, journal)
-    if state is not None:
-        report.count("epochs not settled yet", len(state.epochs) - state.settled_epoch)
-        rebuilt.catch_up(reader, to_block=state.chain_block)
+    venue = read_journal(
+        report, rebuilt, journal, on_frame=lambda at: on_step(f"replay the journal: {at.records:,} commands")
+    )
+    if venue is not None:
+        custody = venue.custody
+        report.count("epochs not settled yet", len(custody.epochs) - custody.settled_epoch)
+        rebuilt.catch_up(reader, to_block=custody.chain_block)
         on_step("compare")
         with rebuilt.session() as session:
-            check_engine(report, session, state, block)
+            check_engine(report, session, venue, block)
     return report

@@ -69,11 +69,11 @@ def audit(stores: AuditedStores, on_step: Callable[[str], None] = lambda _step: 
         check_books(report, session, stores.transactor, stored.block)
         check_points(report, session, stores.transactor, stored.block, stores.points)
     on_step("journal")
-    state = read_journal(report, rebuilt, stores.journal)
-    if state is not None:
-        rebuilt.catch_up(reader, to_block=state.chain_block)
+    venue = read_journal(report, rebuilt, stores.journal)
+    if venue is not None:
+        rebuilt.catch_up(reader, to_block=venue.custody.chain_block)
         with rebuilt.session() as session:
-            check_engine(report, session, state, stored.block)
+            check_engine(report, session, venue, stored.block)
     on_step("evidence")
     with rebuilt.session() as session:
         check_evidence(report, session, stores.evidence)

@@ -28,7 +28,7 @@ def replay_lobster(
 
     Exit code 1 when a price or size in view differs.
     """
-    from exchange.lobster_report import replay_files  # noqa: PLC0415
+    from exchange.lobster.report import replay_files  # noqa: PLC0415
 
     started_s = time.monotonic()
     with story(f"replay of {messages.name}") as (_, on_progress):

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from chain.events import ChainEvent
 from chain.refusals import ChainUnreachable, ContractRefusal
-from exchange.commands import CASH
+from exchange.core.codes import CASH
+from exchange.custody import Withdrawal
 from exchange.netting import Delta
-from exchange.state import Withdrawal
-from exchange.wire import account_text, hex_text
+from exchange.words import account_text, hex_text
 
 
 @dataclass

@@ -10,9 +10,10 @@ from pathlib import Path
 EMPTY = {"buy": "-9999999999,0", "sell": "9999999999,0"}
 DIRECTION = {"buy": 1, "sell": -1}
 OTHER = {"buy": "sell", "sell": "buy"}
+HEADINGS = ("Time,Type,OrderId,Size,Price,Direction", "BestAsk,BestAskVolume,BestBid,BestBidVolume")
 
 
-@dataclass
+@dataclass(eq=False)
 class Resting:
     name: int
     side: str
@@ -28,30 +29,30 @@ class Day:
     orders: list[Resting] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     books: list[str] = field(default_factory=list)
-    executions: int = 0
+    trades: list[tuple[str, int, int]] = field(default_factory=list)
+    """Taker's side, price, size."""
+    sizes: dict[str, dict[int, int]] = field(default_factory=lambda: {"buy": {}, "sell": {}})
     _names: int = 0
 
     def levels(self, side: str) -> list[tuple[int, int]]:
-        sizes: dict[int, int] = {}
-        for order in self.orders:
-            if order.side == side:
-                sizes[order.price] = sizes.get(order.price, 0) + order.size
-        return sorted(sizes.items(), reverse=side == "buy")
+        return sorted(self.sizes[side].items(), reverse=side == "buy")
 
     def book(self) -> str:
-        cells = []
-        for number in range(self.depth):
-            for side in ("sell", "buy"):
-                levels = self.levels(side)
-                cells.append("{},{}".format(*levels[number]) if number < len(levels) else EMPTY[side])
-        return ",".join(cells)
+        asks, bids = ([f"{price},{size}" for price, size in self.levels(side)] for side in ("sell", "buy"))
+        asks += [EMPTY["sell"]] * self.depth
+        bids += [EMPTY["buy"]] * self.depth
+        return ",".join(
+            f"{ask},{bid}" for ask, bid in zip(asks[: self.depth], bids[: self.depth], strict=True)
+        )
 
     def say(self, before: str, kind: int, name: int, size: int, price: int, side: str) -> None:
         after = self.book()
         if after != before or kind > 4:
-            at = f"{34_200 + len(self.messages) // 7}.{len(self.messages):09d}"
-            self.messages.append(f"{at},{kind},{name},{size},{price},{DIRECTION[side]}")
-            self.books.append(after)
+            self.write(f"{kind},{name},{size},{price},{DIRECTION[side]}", after)
+
+    def write(self, message: str, book: str) -> None:
+        self.messages.append(f"{34_200 + len(self.messages) // 7}.{len(self.messages):09d},{message}")
+        self.books.append(book)
 
     def submit(self, side: str, price: int, size: int) -> None:
         best = self.levels(OTHER[side])
@@ -61,14 +62,14 @@ class Day:
             return
         before = self.book()
         self._names += 1
-        self.orders.append(Resting(self._names, side, price, size))
-        self.say(before, 1, self._names, size, price, side)
+        order = Resting(self._names, side, price, 0)
+        self.orders.append(order)
+        self._change(order, size)
+        self.say(before, 1, order.name, size, price, side)
 
     def shrink(self, order: Resting, size: int) -> None:
         before = self.book()
-        order.size -= size
-        if order.size == 0:
-            self.orders.remove(order)
+        self._change(order, -size)
         self.say(before, 2 if order.size else 3, order.name, size, order.price, order.side)
 
     def take(self, side: str, size: int) -> None:
@@ -76,29 +77,51 @@ class Day:
         while size and (levels := self.levels(side)):
             maker = next(o for o in self.orders if (o.side, o.price) == (side, levels[0][0]))
             before, part = self.book(), min(size, maker.size)
-            maker.size -= part
             size -= part
-            if maker.size == 0:
-                self.orders.remove(maker)
+            self._change(maker, -part)
             self.say(before, 4, maker.name, part, maker.price, side)
-            self.executions += 1
+            self.trades.append((OTHER[side], maker.price, part))
+
+    def cross(self, size: int, price: int) -> None:
+        """An auction: it is not of the visible book."""
+        self.write(f"6,-1,{size},{price},0", self.book())
+
+    def halt(self) -> None:
+        """Trading halts, quoting begins again, trading does: the book stays as it is."""
+        for price in (-1, 0, 1):
+            self.write(f"7,0,0,{price},-1", self.book())
 
     def begin(self) -> None:
         """The file begins here: what stands now stood before it."""
-        self.messages, self.books, self.executions = [], [], 0
+        self.messages, self.books, self.trades = [], [], []
+
+    def _change(self, order: Resting, size: int) -> None:
+        sizes = self.sizes[order.side]
+        order.size += size
+        sizes[order.price] = sizes.get(order.price, 0) + size
+        if not order.size:
+            self.orders.remove(order)
+        if not sizes[order.price]:
+            del sizes[order.price]
 
 
-def random_day(seed: int, depth: int, acts: int = 300) -> Day:
-    """A day of random acts around one price, with orders that stood before it."""
+def random_day(
+    seed: int, depth: int, acts: int = 300, *, reach: int = 9, price: int = 1_000, standing: int = 40
+) -> Day:
+    """A day of random acts, with orders that stood before it.
+
+    Orders come up to `reach` ticks away from a price; now and then a side is emptied, trading halts, an
+    auction is held, or hidden orders trade, between the ticks too.
+    """
     draw = random.Random(seed)
     day = Day(depth)
-    for number in range(acts + 40):
-        if number == 40:
+    for number in range(acts + standing):
+        if number == standing:
             day.begin()
         act = draw.random()
         if act < 0.5 or not day.orders:
             side = draw.choice(("buy", "sell"))
-            day.submit(side, 1_000 - DIRECTION[side] * draw.randint(-1, 9), draw.randint(1, 9) * 10)
+            day.submit(side, price - DIRECTION[side] * draw.randint(-1, reach), draw.randint(1, 9) * 10)
         elif act < 0.8:
             order = draw.choice(day.orders)
             day.shrink(order, order.size)
@@ -106,16 +129,26 @@ def random_day(seed: int, depth: int, acts: int = 300) -> Day:
             order = draw.choice(day.orders)
             if order.size > 1:
                 day.shrink(order, draw.randint(1, order.size - 1))
-        elif act < 0.97:
+        elif act < 0.965:
             day.take(draw.choice(("buy", "sell")), draw.randint(1, 120))
-        elif number >= 40:
-            day.say("", 5, 0, 3, 1_000, "sell")
+        elif act < 0.97:
+            day.take(draw.choice(("buy", "sell")), 10**9)
+        elif number < standing:
+            continue
+        elif act < 0.99:
+            day.say("", 5, 0, 3, price + draw.randint(-1, 1), draw.choice(("buy", "sell")))
+        elif act < 0.995:
+            day.cross(draw.randint(0, 500), price)
+        else:
+            day.halt()
     return day
 
 
-def written(folder: Path, messages: Iterable[str], books: Iterable[str] = ()) -> tuple[Path, Path]:
+def written(
+    folder: Path, messages: Iterable[str], books: Iterable[str] = (), end: str = "\n"
+) -> tuple[Path, Path]:
     """Write both files."""
     message_file, book_file = folder / "message.csv", folder / "orderbook.csv"
-    message_file.write_text("".join(f"{line}\n" for line in messages), encoding="utf-8")
-    book_file.write_text("".join(f"{line}\n" for line in books), encoding="utf-8")
+    message_file.write_text("".join(f"{line}{end}" for line in messages), encoding="utf-8", newline="")
+    book_file.write_text("".join(f"{line}{end}" for line in books), encoding="utf-8", newline="")
     return message_file, book_file

@@ -2,120 +2,90 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from exchange import journal as journal_module
-from exchange.commands import (
-    AccountExited,
-    CancelOrder,
-    ChainCursor,
-    CloseEpoch,
-    Command,
-    Credit,
-    EpochSettled,
-    ListInstrument,
-    OrderKind,
-    PlaceOrder,
-    ReduceOrder,
-    RequestWithdrawal,
-    Side,
-    WithdrawalReleased,
-)
-from exchange.journal import FILE_HEAD_BYTES, Identity, Journal, read_commands, verify
-from exchange.records import RecordMalformed, decode_all, encode, encode_all
+from exchange import disk as disk_module
+from exchange.journal import FILE_HEAD_BYTES, Frame, Identity, Journal, verify
 from exchange.refusals import JournalCorrupt, JournalForeign, JournalLocked, JournalUnavailable
 
 IDENTITY = Identity(chain_id=1337, clearing=b"\x11" * 20)
 
-u64 = st.integers(0, 2**64 - 1)
-u128 = st.integers(0, 2**128 - 1)
-b16, b20, b32 = (st.binary(min_size=size, max_size=size) for size in (16, 20, 32))
-commands = st.one_of(
-    st.builds(ListInstrument, u128, u64, u64, u64),
-    st.builds(Credit, b32, b20, u128, u128),
-    st.builds(PlaceOrder, b16, b20, u128, st.sampled_from(Side), st.sampled_from(OrderKind), u64, u64, u64),
-    st.builds(CancelOrder, b16, b20, u64),
-    st.builds(ReduceOrder, b16, b20, u64, u64),
-    st.builds(RequestWithdrawal, b16, b20, u128, u128, u64),
-    st.builds(CloseEpoch, u64, u64),
-    st.builds(EpochSettled, u64, b32, u64, b32),
-    st.builds(WithdrawalReleased, b16, u64, b32),
-    st.builds(ChainCursor, u64),
-    st.builds(AccountExited, b32, st.integers(0, 2**32 - 1), b20, u128, u128),
-)
+RUNS = [b"a" * 64, b"b" * 64 + b"c" * 128, bytes(64)]
+"""What is in them is not the journal's business."""
 
 
-@given(st.lists(commands, max_size=30))
-def test_commands_come_back_from_bytes_as_they_went(batch: list[Command]) -> None:
-    assert decode_all(encode_all(batch)) == batch
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_are_records_or_are_refused(payload: bytes) -> None:
-    with contextlib.suppress(RecordMalformed):
-        assert encode_all(decode_all(payload)) == payload
-
-
-@pytest.mark.parametrize("number", [-1, 2**64])
-def test_a_number_that_does_not_fit_is_refused_before_anything_is_written(number: int) -> None:
-    with pytest.raises(RecordMalformed):
-        encode(ChainCursor(number))
-
-
-BATCHES: list[list[Command]] = [
-    [ChainCursor(1)],
-    [CloseEpoch(1, 5), PlaceOrder(b"i" * 16, b"a" * 20, 9, Side.BUY, OrderKind.FOK, 1, 2, 3)],
-    [ChainCursor(3)],
-]
-
-
-def records(batch: list[Command]) -> list[bytes]:
-    return [encode(command) for command in batch]
-
-
-def written(path: Path, batches: list[list[Command]] = BATCHES) -> list[int]:
+def written(path: Path, runs: list[bytes] = RUNS) -> list[int]:
     """Write a journal and return where its header and each frame end."""
     ends = [FILE_HEAD_BYTES]
     journal = Journal.open(path, IDENTITY)
     assert list(journal.replay()) == []
-    for batch in batches:
-        journal.append(records(batch))
+    for run in runs:
+        journal.append([run])
         ends.append(path.stat().st_size)
     journal.close()
     return ends
 
 
-def replayed(path: Path) -> list[list[Command]]:
+def replayed(path: Path) -> list[bytes]:
     journal = Journal.open(path, IDENTITY)
     try:
-        return list(journal.replay())
+        return payloads(journal.replay())
     finally:
         journal.close()
+
+
+def payloads(frames: Iterable[Frame]) -> list[bytes]:
+    return [bytes(frame.payload) for frame in frames]
 
 
 def test_what_was_appended_is_replayed_in_order(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     written(path)
-    assert replayed(path) == BATCHES
-    assert list(read_commands(path)) == [command for batch in BATCHES for command in batch]
+    assert replayed(path) == RUNS
     summary = verify(path)
-    assert (summary.identity, summary.frames, summary.commands) == (IDENTITY, 3, 4)
-    assert (summary.whole_bytes, summary.torn_bytes) == (path.stat().st_size, 0)
+    assert (summary.identity, summary.end.frames, summary.end.records) == (IDENTITY, 3, 5)
+    assert (summary.end.offset, summary.torn_bytes) == (path.stat().st_size, 0)
+
+
+def test_runs_appended_together_are_one_frame_and_records_are_numbered_from_1(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal", IDENTITY)
+    assert list(journal.replay()) == []
+    journal.append(RUNS[:2])
+    journal.append(RUNS[2:])
+    journal.close()
+    journal = Journal.open(tmp_path / "journal", IDENTITY)
+    assert [(frame.first, len(frame.payload)) for frame in journal.replay()] == [(1, 256), (5, 64)]
+    journal.close()
+
+
+def test_a_replay_can_begin_at_any_frame_and_knows_whether_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path)
+    journal = Journal.open(path, IDENTITY)
+    ends = [journal.start, *(frame.end for frame in journal.replay())]
+    for number, end in enumerate(ends):
+        assert journal.stands_at(end)
+        assert not journal.stands_at(replace(end, hash=b"?" * 32)) or number == 0
+        assert payloads(journal.replay(end)) == RUNS[number:]
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-1])
+    journal = Journal.open(path, IDENTITY)
+    assert [journal.stands_at(end) for end in ends] == [True, True, True, False]
+    journal.close()
 
 
 def test_it_goes_on_after_a_replay_under_the_same_chain(tmp_path: Path) -> None:
     path, whole = tmp_path / "journal", tmp_path / "whole"
-    written(path, BATCHES[:2])
+    written(path, RUNS[:2])
     journal = Journal.open(path, IDENTITY)
-    list(journal.replay())
-    journal.append(records(BATCHES[2]))
+    payloads(journal.replay())
+    journal.append([RUNS[2]])
     journal.close()
     written(whole)
     assert path.read_bytes() == whole.read_bytes()
@@ -130,10 +100,10 @@ def test_a_file_truncated_anywhere_keeps_its_whole_frames_and_goes_on(tmp_path: 
         whole = sum(end <= size for end in ends) - 1
         assert verify(path).torn_bytes == size - ends[whole]
         journal = Journal.open(path, IDENTITY)
-        assert list(journal.replay()) == BATCHES[:whole]
+        assert payloads(journal.replay()) == RUNS[:whole]
         assert path.stat().st_size == ends[whole]
-        for batch in BATCHES[whole:]:
-            journal.append(records(batch))
+        for run in RUNS[whole:]:
+            journal.append([run])
         journal.close()
         assert path.read_bytes() == content
 
@@ -142,12 +112,28 @@ def test_a_torn_write_that_the_disk_filled_with_zeros_is_cut(tmp_path: Path) -> 
     path = tmp_path / "journal"
     ends = written(path)
     content = path.read_bytes()
-    for size in range(ends[2], len(content) - 4):
+    for size in range(ends[2], len(content) - 8):
         path.write_bytes(content[:size].ljust(len(content), b"\0"))
-        assert replayed(path) == BATCHES[:2]
+        assert replayed(path) == RUNS[:2]
     path.write_bytes(content + bytes(4096))
-    assert replayed(path) == BATCHES
+    assert replayed(path) == RUNS
     assert path.read_bytes() == content
+
+
+def test_a_last_frame_of_which_the_disk_left_a_sector_out_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    long = bytes(range(1, 65)) * 40
+    ends = written(path, [RUNS[0], long])
+    content = path.read_bytes()
+    for sector in range(-(-ends[1] // 512) * 512, ends[2] - 512, 512):
+        path.write_bytes(content[:sector] + bytes(512) + content[sector + 512 :])
+        assert replayed(path) == [RUNS[0]]
+    written(tmp_path / "longer", [RUNS[0], long, RUNS[1]])
+    content = (tmp_path / "longer").read_bytes()
+    path.write_bytes(content[:512] + bytes(512) + content[1024:])
+    with pytest.raises(JournalCorrupt) as refusal:
+        verify(path)
+    assert refusal.value.facts["frame"] == 2
 
 
 def test_every_flipped_byte_is_named_and_refused_and_nothing_is_cut(tmp_path: Path) -> None:
@@ -209,7 +195,7 @@ def test_frames_put_in_another_order_are_refused(tmp_path: Path) -> None:
 def test_a_frame_of_another_history_is_refused(tmp_path: Path) -> None:
     path, other = tmp_path / "journal", tmp_path / "other"
     ends = written(path)
-    written(other, [[ChainCursor(2)], *BATCHES[1:]])
+    written(other, [b"x" * 64, *RUNS[1:]])
     path.write_bytes(path.read_bytes()[: ends[1]] + other.read_bytes()[ends[1] :])
     with pytest.raises(JournalCorrupt) as refusal:
         verify(path)
@@ -231,24 +217,24 @@ def test_a_journal_of_another_deployment_is_refused(tmp_path: Path) -> None:
     assert (refusal.value.facts["chain_id"], refusal.value.facts["expected_chain_id"]) == (1337, 7)
 
 
-@pytest.mark.parametrize("broken", ["write", "fdatasync"])
+@pytest.mark.parametrize("broken", ["pwrite", "fdatasync"])
 def test_after_a_disk_error_nothing_more_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     path = tmp_path / "journal"
     journal = Journal.open(path, IDENTITY)
-    list(journal.replay())
-    journal.append(records(BATCHES[0]))
+    payloads(journal.replay())
+    journal.append([RUNS[0]])
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal_module.os, broken, fail)
+        patch.setattr(disk_module.os, broken, fail)
         with pytest.raises(JournalUnavailable) as refusal:
-            journal.append(records(BATCHES[1]))
+            journal.append([RUNS[1]])
     assert refusal.value.facts == {"reason": "No space left on device"}
     with pytest.raises(JournalUnavailable):
-        journal.append(records(BATCHES[2]))
+        journal.append([RUNS[2]])
     journal.close()
-    assert replayed(path)[0] == BATCHES[0]
+    assert replayed(path)[0] == RUNS[0]

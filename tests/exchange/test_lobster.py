@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,49 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exchange.lobster import LobsterMalformed, read
-from exchange.lobster_replay import Replay
-from exchange.lobster_report import replay_files
-from tests.exchange.lobster_day import random_day, written
+from exchange.core import Engine, ReferenceEngine
+from exchange.core.api import LevelView
+from exchange.core.codes import ReportKind, Side
+from exchange.core.records import Report, new_order, reports_of
+from exchange.lobster.file import LobsterMalformed, read
+from exchange.lobster.market import INSTRUMENT, Market
+from exchange.lobster.replay import Replay
+from exchange.lobster.report import replay_files, summary
+from tests.exchange.lobster_day import HEADINGS, Day, random_day, written
 from tests.support.carat import carat, real_data
 
 SMALL = Path(__file__).parent / "data" / "lobster"
 MESSAGES, BOOK = SMALL / "small_message_2.csv", SMALL / "small_orderbook_2.csv"
+DEPTHS = (1, 2, 3, 5, 10, 30, 50)
+
+random_days = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+class Listening(Engine):
+    """The engine, with its trades written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trades: list[Report] = []
+
+    def apply(self, commands: bytes | bytearray | memoryview) -> bytes:
+        reports = super().apply(commands)
+        self.trades += [each for each in reports_of(reports) if each.kind == ReportKind.TRADE]
+        return reports
 
 
 def replayed(folder: Path, messages: list[str], books: list[str] | None = None) -> dict[str, Any]:
     message_file, book_file = written(folder, messages, books or ())
     return replay_files(message_file, None if books is None else book_file)
+
+
+def taken(replay: Replay, messages: Path, books: Path | None) -> Iterator[int]:
+    """Take message by message; give each one's line."""
+    for message, published in read(messages, books):
+        replay.take(message, published)
+        yield message.line
 
 
 def test_a_small_day_is_replayed_as_it_was() -> None:
@@ -45,10 +76,10 @@ def test_a_small_day_is_replayed_as_it_was() -> None:
 
 
 def test_executions_become_trades_of_the_other_side_at_the_named_order() -> None:
-    replay = Replay()
-    for message, published in read(MESSAGES, BOOK):
-        replay.take(message, published)
-    trades = [(trade.taker_side.name, trade.price_fen, trade.quantity_t) for trade in replay.state.trades]
+    engine = Listening()
+    for _ in taken(Replay(Market(engine)), MESSAGES, BOOK):
+        pass
+    trades = [(Side(trade.side).name, trade.price, trade.quantity) for trade in engine.trades]
     assert trades == [("BUY", 10_000, 10), ("BUY", 10_000, 15), ("SELL", 9_900, 50), ("BUY", 10_100, 40)]
 
 
@@ -58,18 +89,81 @@ def test_without_a_book_everything_is_replayed_and_nothing_compared() -> None:
     assert found["executions"]["of_orders_not_shown"] == 2
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**6), depth=st.sampled_from([1, 2, 3, 5, 30]))
+@random_days
+@given(
+    seed=st.integers(0, 10**6),
+    depth=st.sampled_from(DEPTHS),
+    reach=st.sampled_from([3, 9, 60]),
+    price=st.sampled_from([1_000, 2_234_567, 6_000_000_001]),
+)
 def test_every_level_in_view_is_as_published_and_every_execution_is_one_trade(
-    tmp_path: Path, seed: int, depth: int
+    tmp_path: Path, seed: int, depth: int, reach: int, price: int
 ) -> None:
-    day = random_day(seed, depth)
-    found = replayed(tmp_path, day.messages, day.books)
+    day = random_day(seed, depth, reach=reach, price=price)
+    engine = Listening()
+    replay = Replay(Market(engine))
+    for _ in taken(replay, *written(tmp_path, day.messages, day.books)):
+        replay.check()
+    found = summary(replay)
+    assert (found["messages"], found["trades"]) == (len(day.messages), len(day.trades))
     assert (found["first_mismatches"], found["first_deeper_mismatches"]) == ([], [])
-    assert found["trades"] == day.executions
+    trades = [(Side(trade.side).name.lower(), trade.price, trade.quantity) for trade in engine.trades]
+    assert trades == day.trades
     assert found["executions"]["out_of_turn"] == 0
     # Before the first row nothing is known of an order that the first message may cancel.
     assert found["changed_out_of_view"]["messages_without_effect"] <= 1
+
+
+@random_days
+@given(seed=st.integers(0, 10**6), depth=st.sampled_from(DEPTHS))
+def test_the_orders_held_stand_in_the_engine_s_turn(tmp_path: Path, seed: int, depth: int) -> None:
+    day = random_day(seed, depth)
+    engine = Listening()
+    replay = Replay(Market(engine))
+    for _ in taken(replay, *written(tmp_path, day.messages, day.books)):
+        pass
+    for side, taker, limit in ((Side.SELL, Side.BUY, 10**9), (Side.BUY, Side.SELL, 1)):
+        levels = replay.market.depth(side, 1_000)
+        held = [order.id for level in levels for order in replay.market.queue(side, level.price)]
+        everything = sum(level.shown for level in levels)
+        engine.trades.clear()
+        if everything:
+            engine.apply(new_order(bytes([taker]) * 16, 3, INSTRUMENT, taker, everything, limit))
+        assert [trade.other_id for trade in engine.trades] == held
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_the_reference_engine_finds_the_same(tmp_path: Path, depth: int) -> None:
+    day = random_day(17, depth)
+    files = written(tmp_path, day.messages, day.books)
+    replay = Replay(Market(ReferenceEngine()))
+    for _ in taken(replay, *files):
+        pass
+    assert summary(replay) == replay_files(*files)
+
+
+def test_headings_and_line_ends_of_another_system_change_nothing(tmp_path: Path) -> None:
+    day = random_day(23, 5)
+    found = replayed(tmp_path, day.messages, day.books)
+    messages, books = (
+        [heading, *rows] for heading, rows in zip(HEADINGS, (day.messages, day.books), strict=True)
+    )
+    assert replay_files(*written(tmp_path, messages, books, end="\r\n")) == found
+
+
+def test_a_side_that_is_emptied_and_filled_again_is_compared_throughout(tmp_path: Path) -> None:
+    day = Day(5)
+    day.submit("buy", 100, 10)
+    day.submit("sell", 102, 10)
+    day.begin()
+    day.cross(500, 101)
+    day.take("sell", 10)
+    day.halt()
+    day.submit("sell", 103, 7)
+    day.take("buy", 10)
+    found = replayed(tmp_path, day.messages, day.books)
+    assert found["by_type"] | {"cross": 1, "halt": 3, "execution": 2} == found["by_type"]
+    assert (found["mismatches"], found["compared"]["bests"]) == (0, 2 * len(day.messages) - 2)
 
 
 def test_a_deep_file_knows_everything_from_its_first_row_on(tmp_path: Path) -> None:
@@ -80,7 +174,7 @@ def test_a_deep_file_knows_everything_from_its_first_row_on(tmp_path: Path) -> N
     assert found["unknown_out_of_view"] == 0
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [1, 3, 50])
 def test_a_size_that_was_tampered_with_is_one_mismatch_where_it_begins_and_one_where_it_ends(
     tmp_path: Path, depth: int
 ) -> None:
@@ -99,6 +193,66 @@ def test_a_size_that_was_tampered_with_is_one_mismatch_where_it_begins_and_one_w
         "published": {"price": int(ask), "size": int(size) + 1},
         "engine": {"price": int(ask), "size": int(size)},
     }  # fmt: skip
+
+
+@random_days
+@given(seed=st.integers(0, 10**6), depth=st.sampled_from(DEPTHS), draw=st.data())
+def test_a_wrong_level_anywhere_is_found_at_its_line(
+    tmp_path: Path, seed: int, depth: int, draw: st.DataObject
+) -> None:
+    day = random_day(seed, depth)
+    # Every level of a row that repeats the one before it is in view.
+    rows = [row for row in range(1, len(day.books)) if day.books[row] == day.books[row - 1]]
+    row = draw.draw(st.sampled_from(rows or [0]))
+    cells = day.books[row].split(",")
+    sizes = [place for place in range(1, len(cells), 2) if cells[place] != "0"]
+    if not (rows and sizes):
+        return
+    place = draw.draw(st.sampled_from(sizes))
+    right = int(cells[place])
+    wrong = draw.draw(
+        st.sampled_from([right + 1, right * 3, max(right - 1, 1)]).filter(lambda size: size != right)
+    )
+    day.books[row] = ",".join([*cells[:place], str(wrong), *cells[place + 1 :]])
+    found = replayed(tmp_path, day.messages, day.books)
+    level = place // 4 + 1
+    first = found["first_mismatches" if level == 1 else "first_deeper_mismatches"][0]
+    price = int(cells[place - 1])
+    assert first == {
+        "line": row + 1,
+        "side": "buy" if place % 4 == 3 else "sell",
+        "level": level,
+        "published": {"price": price, "size": wrong},
+        "engine": {"price": price, "size": right},
+    }
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_what_is_compared_is_the_engine_s_own_book(tmp_path: Path, levels: int) -> None:
+    class Wrong(Engine):
+        wrong = False
+
+        def depth(self, instrument: int, side: int, levels: int) -> list[LevelView]:
+            found = super().depth(instrument, side, levels)
+            if self.wrong and side == Side.BUY and len(found) >= changed:
+                found[changed - 1] = found[changed - 1]._replace(shown=1)
+            return found
+
+    changed = levels
+    day = random_day(31, 5)
+    day.submit("buy", 700, 10)
+    day.submit("buy", 701, 10)
+    engine = Wrong()
+    replay = Replay(Market(engine))
+    for line in taken(replay, *written(tmp_path, day.messages, day.books)):
+        engine.wrong = line == len(day.messages) - 1
+    assert [each.line for each in replay.comparison.first_mismatches] == [len(day.messages)] * (levels == 1)
+    assert [each.line for each in replay.comparison.first_deeper_mismatches] == [len(day.messages)] * (
+        levels == 2
+    )
+    engine.wrong = True
+    with pytest.raises(AssertionError, match="not the book"):
+        replay.market.check()
 
 
 def test_an_execution_that_an_earlier_order_should_have_had_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chain.abi import Call
 from chain.keys import Signer
 from chain.refusals import Refusal
 from exchange.client import ExchangeClient, place_order, request_withdrawal
-from exchange.commands import CASH
+from exchange.core.codes import CASH
 from exchange.recompute import expected_in_clearing, rebuild, recompute_tape
 from tests.exchange.market import UNIT, UNIT_ID, Market
 from tests.support.processes import running, running_node
@@ -66,9 +66,9 @@ def trade(exchange: ExchangeClient, seller: Signer, buyer: Signer, quantity_t: i
 
 
 def assert_chain_matches_journal(market: Market, signers: list[Signer]) -> None:
-    state = rebuild(market.journal)
-    expected = expected_in_clearing(state)
-    assert market.settled_epoch() == len(state.epochs)
+    venue = rebuild(market.journal)
+    expected = expected_in_clearing(venue)
+    assert market.settled_epoch() == len(venue.custody.epochs)
     for signer in signers:
         name = bytes.fromhex(signer.address[2:])
         mine = (expected.get((name, UNIT_ID.value), 0), expected.get((name, CASH), 0))

@@ -11,7 +11,7 @@ import pytest
 
 from chain.rpc import ChainRpc
 from exchange.client import ExchangeClient, list_instrument, place_order, request_withdrawal
-from exchange.commands import CASH
+from exchange.core.codes import CASH
 from exchange.recompute import expected_in_clearing, rebuild
 from exchange.refusals import InsufficientUnits, WaitedTooLong
 from tests.exchange.market import UNIT, UNIT_ID, Market

@@ -27,15 +27,19 @@ from chain.bench.settlement import (
     open_clearing,
 )
 from chain.events import EventReader
-from chain.refusals import ChainUnreachable, Refusal
+from chain.refusals import ChainUnreachable
 from chain.rpc import ChainRpc
 from exchange.chain_port import ChainPort
 from exchange.clearing import ClearingDesk
-from exchange.commands import CloseEpoch, Command, ListInstrument, OrderKind, PlaceOrder, Side
-from exchange.journal import Identity, Journal
+from exchange.core import records
+from exchange.core.codes import Phase, ReportKind, Side
+from exchange.core.records import reports_of
+from exchange.journal import Identity
 from exchange.netting import CHUNK_DELTAS_MAX, Delta
+from exchange.opening import start
 from exchange.sequencer import Sequencer
-from exchange.wire import account_text
+from exchange.venue import Venue
+from exchange.words import account_text
 from tests.exchange.world import START_US
 
 KILLED_AT = (3, 9, 14)
@@ -88,22 +92,23 @@ class InterruptedPort(ChainPort):
         super().settle(epoch, chunk, chunks, tape_root, deltas)
 
 
-def orders(market: ClearingMarket) -> list[Command]:
+def orders(market: ClearingMarket, venue: Venue) -> bytes:
     """Every firm sells one unit and buys the other, at one price: each sale meets its purchase at once."""
-    commands: list[Command] = []
+    commands: list[bytes] = []
     for number, (name, unit, quantity_t, _) in enumerate(
         sorted(market.epoch(), key=lambda delta: (delta[1], abs(delta[2]), delta[2] > 0))
     ):
         side = Side.BUY if quantity_t > 0 else Side.SELL
         account = bytes.fromhex(name[2:])
-        order = (UUID(int=number + 1).bytes, account, unit, side, OrderKind.LIMIT, abs(quantity_t), PRICE_FEN)
-        commands.append(PlaceOrder(*order, START_US))
-    return commands
+        who, what = venue.participant(account), venue.instrument(unit)
+        name_ = UUID(int=number + 1).bytes
+        commands.append(records.new_order(name_, who, what, side, abs(quantity_t), PRICE_FEN, at_us=START_US))
+    return b"".join(commands)
 
 
-async def done(sequencer: Sequencer, commands: Sequence[Command]) -> None:
-    for outcome in await sequencer.submit(commands):
-        assert not isinstance(outcome, Refusal), outcome
+async def done(sequencer: Sequencer, run: bytes) -> None:
+    for report in reports_of(await sequencer.submit(run)):
+        assert report.kind != ReportKind.REJECTED, report
 
 
 @pytest.mark.timeout(280)
@@ -116,18 +121,21 @@ async def test_each_firm_is_settled_once_though_the_node_is_killed_in_the_middle
         identity = Identity(
             market.deployment.chain_id, bytes.fromhex(market.deployment.addresses["Clearing"][2:])
         )
-        sequencer = Sequencer(Journal.open(tmp_path / "journal", identity))
-        sequencer.replay()
+        opened = start(tmp_path / "exchange", identity)
+        sequencer, custody = Sequencer(opened.venue, opened.journal), opened.venue.custody
         writer = asyncio.create_task(sequencer.run())
         port = InterruptedPort(fragile, market)
         desk = ClearingDesk(sequencer, port, market.deployment.block)
         await desk.follow()
-        await done(sequencer, [ListInstrument(unit.value, 1, 1, 10**6) for unit in UNITS])
-        await done(sequencer, orders(market))
-        await done(sequencer, [CloseEpoch(sequencer.state.open_epoch, START_US)])
+        listed = sequencer.venue.instrument
+        await done(
+            sequencer, b"".join(records.set_phase(listed(unit.value), Phase.CONTINUOUS) for unit in UNITS)
+        )
+        await done(sequencer, orders(market, sequencer.venue))
+        await done(sequencer, records.close_epoch(custody.open_epoch, START_US))
 
         kills = 0
-        while sequencer.state.settled_epoch == 0:
+        while custody.settled_epoch == 0:
             try:
                 await desk.round()
             except ChainUnreachable:

@@ -1,26 +1,13 @@
-"""A small exchange to tell stories in: names instead of bytes, one call an act."""
+"""Who trades in the tests, and runs of records for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from uuid import UUID
 
-from exchange.commands import (
-    CASH,
-    CancelOrder,
-    CloseEpoch,
-    Command,
-    Credit,
-    ListInstrument,
-    OrderKind,
-    PlaceOrder,
-    RequestWithdrawal,
-    Side,
-)
-from exchange.engine import apply
-from exchange.invariants import check
-from exchange.reports import Report, Trade
-from exchange.state import State
+from exchange.core import records
+from exchange.core.codes import Side
+from exchange.custody import withdrawal_transfer
+from exchange.venue import Venue
 
 UNIT = 1 << 80 | 2026 << 64
 OTHER_UNIT = 1 << 80 | 2027 << 64
@@ -38,71 +25,34 @@ def deposit_id(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-class World:
-    """A state with a clock and counters; every act checks every invariant."""
-
-    def __init__(self, tick_fen: int = 1, lot_t: int = 1, quantity_max_t: int = 10**9) -> None:
-        self.state = State()
-        self.commands: list[Command] = []
-        self._count = 0
-        self.do(ListInstrument(UNIT, tick_fen, lot_t, quantity_max_t))
-
-    @property
-    def now_us(self) -> int:
-        return START_US + len(self.commands)
-
-    def do(self, command: Command) -> list[Report]:
-        self.commands.append(command)
-        try:
-            return apply(self.state, command)
-        finally:
-            check(self.state)
-
-    def give(self, account: bytes, *, cash_fen: int = 0, quantity_t: int = 0, unit: int = UNIT) -> None:
-        for asset, amount in ((CASH, cash_fen), (unit, quantity_t)):
-            if amount:
-                self._count += 1
-                self.do(Credit(deposit_id(self._count), account, asset, amount))
-
-    def place(
-        self,
-        side: Side,
-        account: bytes,
-        quantity_t: int,
-        price_fen: int = 0,
-        *,
-        kind: OrderKind = OrderKind.LIMIT,
-        name: int | None = None,
-        unit: int = UNIT,
-    ) -> list[Report]:
-        self._count += 1
-        own_id = order_id(1_000_000 + self._count if name is None else name)
-        return self.do(PlaceOrder(own_id, account, unit, side, kind, quantity_t, price_fen, self.now_us))
-
-    def buy(self, account: bytes, quantity_t: int, price_fen: int = 0, **more: object) -> list[Report]:
-        return self.place(Side.BUY, account, quantity_t, price_fen, **more)  # type: ignore[arg-type]
-
-    def sell(self, account: bytes, quantity_t: int, price_fen: int = 0, **more: object) -> list[Report]:
-        return self.place(Side.SELL, account, quantity_t, price_fen, **more)  # type: ignore[arg-type]
-
-    def cancel(self, account: bytes, name: int) -> list[Report]:
-        return self.do(CancelOrder(order_id(name), account, self.now_us))
-
-    def withdraw(self, account: bytes, asset: int, amount: int, name: int) -> list[Report]:
-        return self.do(RequestWithdrawal(order_id(name), account, asset, amount, self.now_us))
-
-    def close(self) -> list[Report]:
-        return self.do(CloseEpoch(self.state.open_epoch, self.now_us))
-
-    def cash(self, account: bytes) -> tuple[int, int]:
-        return self.holding(account, CASH)
-
-    def holding(self, account: bytes, asset: int = UNIT) -> tuple[int, int]:
-        """What is available and what is reserved."""
-        balance = self.state.ledger.accounts.get(account, {}).get(asset)
-        return (0, 0) if balance is None else (balance.available, balance.reserved)
+def listing(unit: int = UNIT) -> bytes:
+    return records.list_instrument(unit, 1, 1, 10**9)
 
 
-def fills(reports: Iterable[Report]) -> list[tuple[int, int]]:
-    """The trades among reports, as (price, tonnes)."""
-    return [(trade.price_fen, trade.quantity_t) for trade in reports if isinstance(trade, Trade)]
+def order(
+    venue: Venue,
+    name: bytes,
+    account: bytes,
+    side: Side,
+    quantity_t: int,
+    price_fen: int,
+    at_us: int = START_US,
+) -> bytes:
+    """A limit order for the unit of the tests."""
+    who, what = venue.participant(account), venue.instrument(UNIT)
+    return records.new_order(name, who, what, side, quantity_t, price_fen, at_us=at_us)
+
+
+def withdrawal(venue: Venue, name: bytes, account: bytes, asset: int, amount: int) -> bytes:
+    """What the gateway makes of a request to withdraw."""
+    who, what = venue.participant(account), venue.instrument(asset) if asset else 0
+    return records.advance(START_US) + records.debit(who, what, amount, withdrawal_transfer(name))
+
+
+def opening(cash_fen: int = 1_000_000, quantity_t: int = 1_000) -> bytes:
+    """Lists the unit, registers everyone and gives everyone cash and tonnes."""
+    parts = [listing(), *(records.register(account) for account in ACCOUNTS)]
+    for number in range(1, len(ACCOUNTS) + 1):
+        parts.append(records.credit(number, 0, cash_fen, deposit_id(2 * number)))
+        parts.append(records.credit(number, 1, quantity_t, deposit_id(2 * number + 1)))
+    return b"".join(parts)

@@ -78,6 +78,7 @@ def running_stack(data: Path) -> Iterator[Stack]:
         rpc = ChainRpc(node.url)
         deploy(rpc, keyring).save(data / "deployment.json")
         arguments = ["exchange", "--data", str(data), "--port", "0", "--chain-url", node.url]
+        arguments += ["--binary-port", "0"]
         with running(arguments, {"CARAT_PASSPHRASE": PASSPHRASE}) as exchange:
             settings = Settings.model_validate(
                 {

@@ -1,0 +1,3 @@
+"""Checksums and hashes of frames, compiled."""
+
+def checks(view: memoryview, places: list[tuple[int, int]], fast: bool = True) -> list[tuple[int, bytes]]: ...

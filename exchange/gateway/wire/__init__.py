@@ -1,0 +1,1 @@
+"""Between JSON and the core's records."""
