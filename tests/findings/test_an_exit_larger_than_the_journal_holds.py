@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exchange.commands import AMOUNT_MAX
+from exchange.core.codes import AMOUNT_MAX
 from tests.exchange.conftest import Exchange
 from tests.exchange.world import ANNA
 
@@ -15,4 +15,4 @@ async def test_it_is_an_alarm_and_the_exchange_goes_on(tmp_path: Path) -> None:
         exchange.clearing.exit(ANNA, 2 * AMOUNT_MAX + 2)
         await running.desk.follow()
         assert running.desk.alarms["CashWithdrawn"].refusal.code == "ChainDisagrees"
-        assert running.sequencer.state.chain_block == exchange.clearing.head()
+        assert running.custody.chain_block == exchange.clearing.head()

@@ -141,5 +141,5 @@ def test_a_verifier_in_conflict_reads_nothing_of_that_entity(
     market.actor("regulator").done(fresh("conflicts"), conflict)
     for path in _readings(report, sha256):
         assert refused(verifier.request("GET", path)) == (403, "VerifierConflicted", conflict), path
-    other = file_report(market.actor("firm:thief"), PERIOD, 5, "not the victim's")
+    other = file_report(market.open_account("firm:no-kin", "firm"), PERIOD, 5, "not the victim's")
     assert verifier.get(f"/reports/{other['entity']}/{other['id']}")["record"]["id"] == other["id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from chain.refusals import ContractRefusal
-from exchange.wire import refusal_json, to_bytes
+from exchange.words import refusal_json, to_bytes
 
 
 def test_a_number_beyond_64_bits_keeps_every_digit() -> None:
