@@ -27,6 +27,7 @@ from api.routers import (
     regulator,
     sign_in,
     stream,
+    supervision,
     verifier,
 )
 from api.services import build_services
@@ -36,6 +37,7 @@ _ROUTERS: Final = (
     sign_in.router,
     public.router,
     market.router,
+    supervision.router,
     firm.router,
     verifier.router,
     people.router,
@@ -90,7 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(chosen.cors_origins),
-            allow_methods=["GET", "PUT", "POST", "DELETE"],
+            allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type"],
         )
 

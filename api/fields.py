@@ -47,6 +47,7 @@ Grams = Annotated[int, Field(strict=True, ge=1, le=INT63_MAX, description="Grams
 Fen = Annotated[int, Field(strict=True, ge=1, le=INT63_MAX, description="Money, in fen (0.01 CNY).")]
 UnixSeconds = Annotated[int, Field(strict=True, ge=1, le=2**53, description="Unix seconds, UTC.")]
 Year = Annotated[int, Field(strict=True, ge=1, le=65_535, description="A period, named by its year.")]
+Flag = Annotated[bool, Field(strict=True)]
 Number32 = Annotated[int, Field(strict=True, ge=1, le=2**32 - 1)]
 Hash32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$", description="32 bytes, lower-case hex.")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a file, lower-case hex.")]

@@ -11,6 +11,7 @@ from api.auth.tokens import Tokens
 from api.courier import Courier
 from api.custody import Custody
 from api.indexer import Indexer
+from api.members import MemberKeys
 from api.relay import Relay
 from api.settings import Settings
 from api.streams import Streams
@@ -24,6 +25,7 @@ from chain.pending import PendingStore
 from chain.refusals import Refusal
 from chain.rpc import ChainRpc
 from chain.transactor import Transactor
+from exchange.binary import MEMBERS_LABEL
 from exchange.client import ExchangeClient
 from registry.evidence import EvidenceStore
 from registry.personal.intake import PointsIntake
@@ -47,6 +49,7 @@ class Services:
     custody: Custody
     intake: PointsIntake
     exchange: ExchangeClient
+    member_keys: MemberKeys
     streams: Streams
 
     def head_block(self) -> int:
@@ -140,5 +143,6 @@ def build_services(settings: Settings) -> Services:
         exchange=ExchangeClient(
             settings.exchange_url, keyring.secret("exchange-gateway").hex(), settings.exchange_timeout_s
         ),
+        member_keys=MemberKeys(deployment, settings.binary_note_path, keyring.secret(MEMBERS_LABEL)),
         streams=Streams(settings.streams_max, settings.streams_per_client_max),
     )

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         return self.data_dir / "deployment.json"
 
     @property
+    def binary_note_path(self) -> Path:
+        """Where the exchange says where its binary gateway listens."""
+        return self.data_dir / "exchange" / "binary.json"
+
+    @property
     def evidence_dir(self) -> Path:
         """The content-addressed files behind reports and statements."""
         return self.data_dir / "evidence"

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from api.cli.options import DEFAULT_DATA_DIR, ChainUrl, Confirmations, DataDir, Json
 from api.cli.output import errors, print_json, results, steps
+from api.stack import ports
 
 if TYPE_CHECKING:
     from api.seed import Member
@@ -29,6 +30,16 @@ def up(
         int, typer.Option(min=0, help="How often trades settle on chain; 0 for only when asked.")
     ] = 30,
     seed: Annotated[bool, typer.Option(help="Fill a new market with a few members and orders.")] = True,
+    binary_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            envvar="CARAT_BINARY_PORT",
+            help="Where the exchange's binary gateway listens; 0 for any; without it there is none.",
+            show_default=False,
+        ),
+    ] = None,
     chain_url: ChainUrl = None,
     confirmations: Confirmations = None,
     as_json: Json = False,
@@ -44,7 +55,7 @@ def up(
         with steps("starting") as on_step:
             stack, members = _start(
                 data_dir,
-                port,
+                (port, binary_port),
                 epoch_seconds,
                 seed=seed,
                 chain=(chain_url, confirmations),
@@ -76,6 +87,7 @@ def facts(stack: Stack, members: list[Member]) -> dict[str, Any]:
         "docs_url": f"{stack.api_url}/docs",
         "node_url": stack.node_url,
         "exchange_url": stack.exchange_url,
+        "binary_port": stack.binary_port,
         "members": [
             {"role": each.role, "label": each.label, "name": each.name, "address": each.address}
             for each in members
@@ -85,7 +97,7 @@ def facts(stack: Stack, members: list[Member]) -> dict[str, Any]:
 
 def _start(
     data_dir: Path,
-    port: int,
+    listening: tuple[int, int | None],
     epoch_seconds: int,
     *,
     seed: bool,
@@ -100,7 +112,8 @@ def _start(
 
     stack = Stack.start(
         data_dir,
-        api_port=port,
+        api_port=listening[0],
+        binary_port=listening[1],
         epoch_seconds=epoch_seconds,
         outside=OutsideChain.of(*chain),
         on_step=on_step,
@@ -133,6 +146,8 @@ def _show(stack: Stack, members: list[Member], data_dir: Path) -> None:
         ("exchange", stack.exchange_url),
         ("node (JSON-RPC)", stack.node_url),
     ]
+    if stack.binary_port is not None:
+        addresses.append(("exchange (binary)", f"{ports.LOOPBACK}:{stack.binary_port}"))
     people = [
         (each.role, f".venv/bin/carat sign-in --label {each.label}{where}", each.address, each.name)
         for each in members

@@ -1,4 +1,4 @@
-"""The market: public books and tape, own orders and trades, deposits and withdrawals."""
+"""The market: public books and tape, own orders and trades, deposits, withdrawals, the member's key."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fastapi import Query, Response, status
 from sqlmodel import Session
 
 from api import queries
-from api.auth.roles import TRADERS, Role
+from api.auth.roles import TRADERS
 from api.dependencies import Principal, ServicesDep, SessionDep, require
-from api.fields import AddressPath, AddressQuery, AddressRequired, UnitPath, UnitQuery, request_text
+from api.fields import UnitPath, UnitQuery, request_text
 from api.once import Desk, same_fields
 from api.openapi import performs, prepares
 from api.paging import Page, PageDep, PageRequest, write_cursor
@@ -22,7 +22,7 @@ from api.schemas import acts, records
 from api.schemas import market as shapes
 from api.services import Services
 from chain.refusals import Refusal
-from exchange.client import cancel_order, list_instrument, place_order, request_withdrawal
+from exchange.client import amend_order, cancel_order, mass_cancel, place_order, request_withdrawal
 from exchange.refusals import OrderUnknown, WithdrawalUnknown
 from registry.projection import tables
 
@@ -30,20 +30,23 @@ router = new_router("market")
 
 
 class AccountFrozen(Refusal):
-    """The regulator has frozen this account: it may cancel its orders, and neither order nor withdraw."""
+    """The regulator froze this account: it may cancel its orders, and neither order, amend nor withdraw."""
 
 
 Trader = Annotated[Principal, require(*TRADERS)]
-Regulator = Annotated[Principal, require(Role.REGULATOR)]
-Exchange = Annotated[Principal, require(Role.EXCHANGE)]
 
 _PUBLIC: Final = refusals({404: "UnknownInstrument.", 503: "ExchangeUnreachable."}, public=True)
-_OWN: Final = refusals({404: "OrderUnknown, WithdrawalUnknown.", 503: "ExchangeUnreachable."})
+_REFUSED_NOW: Final = (
+    "PhaseForbids, PriceBand, LevelFull, PositionLimit, InsufficientCash, InsufficientUnits, "
+    "PostOnlyWouldTrade, FokUnfillable."
+)
+_NEVER_TAKEN: Final = "QuantityOutOfRange, WrongLot, DisplayOutOfRange, PriceOutOfRange, WrongTick."
+OWN: Final = refusals({404: "OrderUnknown, WithdrawalUnknown.", 503: "ExchangeUnreachable."})
 
 
 @router.get("/instruments", summary="What can be traded", responses=_PUBLIC)
 def list_instruments(services: ServicesDep) -> list[shapes.Instrument]:
-    """List every unit that is open for trading, with tick, lot and last price."""
+    """List every unit that is listed for trading, with its terms, rules, phase and last price."""
     return [shapes.Instrument.model_validate(each) for each in services.exchange.instruments()]
 
 
@@ -58,75 +61,46 @@ def get_book(
 @router.get("/trades", summary="The tape", responses=_PUBLIC)
 def list_tape(services: ServicesDep, page: PageDep, unit: UnitQuery = None) -> Page[shapes.TapeTrade]:
     """List trades without names, oldest first, of one unit or of all."""
-    found = services.exchange.trades(unit=unit, after=_after(page), limit=page.limit)
+    found = services.exchange.trades(unit=unit, after=after(page), limit=page.limit)
     items = [shapes.TapeTrade.model_validate(each) for each in found["trades"]]
-    return Page(items=items, next_cursor=_cursor(found["next"]))
+    return Page(items=items, next_cursor=cursor(found["next"]))
 
 
-@router.get("/my/trades", summary="Own trades", responses=_OWN)
+@router.get("/my/trades", summary="Own trades", responses=OWN)
 def list_own_trades(
     services: ServicesDep, page: PageDep, trader: Trader, unit: UnitQuery = None
 ) -> Page[shapes.OwnTrade]:
-    """List one's own trades, oldest first; the other side stays without a name."""
-    found = services.exchange.trades(unit, trader.address, _after(page), page.limit)
+    """List one's own trades with their fees, oldest first; the other side has neither a name nor a fee."""
+    found = services.exchange.trades(unit, trader.address, after(page), page.limit)
     items = [shapes.OwnTrade.seen_by(each, trader.address) for each in found["trades"]]
-    return Page(items=items, next_cursor=_cursor(found["next"]))
+    return Page(items=items, next_cursor=cursor(found["next"]))
 
 
-@router.get("/supervision/trades", summary="Trades with names", responses=_OWN)
-def list_named_trades(
-    services: ServicesDep,
-    page: PageDep,
-    _regulator: Regulator,
-    unit: UnitQuery = None,
-    account: AddressQuery = None,
-) -> Page[shapes.FullTrade]:
-    """List trades with both names, for the regulator."""
-    found = services.exchange.trades(unit, account, _after(page), page.limit)
-    items = [shapes.FullTrade.model_validate(each) for each in found["trades"]]
-    return Page(items=items, next_cursor=_cursor(found["next"]))
-
-
-@router.get("/supervision/orders", summary="An account's orders", responses=_OWN)
-def list_supervised_orders(
-    services: ServicesDep, page: PageDep, _regulator: Regulator, account: AddressRequired
-) -> Page[shapes.Order]:
-    """List the orders of any account, oldest first, for the regulator."""
-    return _orders(services, page, account, only_open=False)
-
-
-@router.get("/supervision/trading-accounts/{account}", summary="A trading account", responses=_OWN)
-def get_supervised_account(
-    account: AddressPath, services: ServicesDep, _regulator: Regulator
-) -> shapes.TradingAccount:
-    """Show what any account has available and reserved at the exchange, for the regulator."""
-    return shapes.TradingAccount.model_validate(services.exchange.account(account))
-
-
-@router.get("/my/trading-account", summary="Own trading account", responses=_OWN)
+@router.get("/my/trading-account", summary="Own trading account", responses=OWN)
 def get_trading_account(services: ServicesDep, trader: Trader) -> shapes.TradingAccount:
     """Show what is available and reserved at the exchange now."""
     return shapes.TradingAccount.model_validate(services.exchange.account(trader.address))
 
 
-@router.get("/orders", summary="Own orders", responses=_OWN)
+@router.get("/orders", summary="Own orders", responses=OWN)
 def list_orders(
     services: ServicesDep,
     page: PageDep,
     trader: Trader,
     only_open: Annotated[bool, Query(alias="open")] = False,
 ) -> Page[shapes.Order]:
-    """List one's own orders, oldest first; `open` for those in the book only."""
-    return _orders(services, page, trader.address, only_open)
+    """List one's own orders, oldest first; `open` for those in the book and stops that wait."""
+    return orders_page(services, page, trader.address, only_open)
 
 
-def _orders(services: Services, page: PageRequest, account: str, only_open: bool) -> Page[shapes.Order]:
-    found = services.exchange.orders(account, _after(page), page.limit, only_open)
+def orders_page(services: Services, page: PageRequest, account: str, only_open: bool) -> Page[shapes.Order]:
+    """Return a page of an account's orders."""
+    found = services.exchange.orders(account, after(page), page.limit, only_open)
     items = [shapes.Order.model_validate(each) for each in found["orders"]]
-    return Page(items=items, next_cursor=_cursor(found["next"]))
+    return Page(items=items, next_cursor=cursor(found["next"]))
 
 
-@router.get("/orders/{order_id}", summary="An own order", responses=_OWN)
+@router.get("/orders/{order_id}", summary="An own order", responses=OWN)
 def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.Order:
     """Show where one's own order stands."""
     order = _own_order(services, order_id, trader.address)
@@ -143,9 +117,9 @@ def get_order(order_id: UUID, services: ServicesDep, trader: Trader) -> shapes.O
         **refusals(
             {
                 404: "UnknownInstrument.",
-                409: "AccountFrozen, InsufficientCash, InsufficientUnits, FokUnfillable, OrderIdReused.",
+                409: "AccountFrozen, ParticipantKilled, OrderIdReused, " + _REFUSED_NOW,
                 413: "RequestTooLarge.",
-                422: "WrongTick, WrongLot, PriceOutOfRange, QuantityOutOfRange, PriceMissing.",
+                422: "CommandMalformed, PriceMissing, TermsMismatch, ExpiryPassed, " + _NEVER_TAKEN,
                 503: "ExchangeUnreachable: send the same again.",
             }
         ),
@@ -167,12 +141,62 @@ def put_order(
     # The engine is asked in any case: it knows whether the same id says the same order.
     services.exchange.do(
         place_order(
-            order_id, trader.address, body.unit, body.side, body.quantity_t, body.price_fen, body.kind
+            order_id,
+            trader.address,
+            body.unit,
+            body.side,
+            body.quantity_t,
+            body.price_fen,
+            body.kind,
+            time_in_force=body.time_in_force,
+            post_only=body.post_only,
+            display_t=body.display_t,
+            stop_fen=body.stop_fen,
+            expires_us=body.expires_us,
+            self_trade=body.self_trade,
         )
     )
     if before is not None:
         response.status_code = status.HTTP_200_OK
     return shapes.Order.model_validate(services.exchange.order(order_id))
+
+
+@router.patch(
+    "/orders/{order_id}",
+    summary="Amend an order",
+    responses=refusals(
+        {
+            404: "OrderUnknown.",
+            409: "AccountFrozen, ParticipantKilled, OrderNotOpen, AmendBelowFilled, StopNotAmendable, "
+            + _REFUSED_NOW,
+            413: "RequestTooLarge.",
+            422: "RequestMalformed, " + _NEVER_TAKEN,
+            503: "ExchangeUnreachable: send the same again.",
+        }
+    ),
+)
+def patch_order(
+    order_id: UUID, body: shapes.Amendment, services: ServicesDep, session: SessionDep, trader: Trader
+) -> shapes.Order:
+    """Give an own order a new whole and price. Sent again it changes nothing more.
+
+    A smaller whole at the same price keeps the order's place; any other amendment comes in anew.
+    """
+    _require_not_frozen(session, trader.address)
+    services.exchange.do(amend_order(order_id, trader.address, body.quantity_t, body.price_fen))
+    return shapes.Order.model_validate(services.exchange.order(order_id))
+
+
+@router.delete(
+    "/orders",
+    summary="Cancel all own orders",
+    responses=refusals({404: "UnknownInstrument.", 503: "ExchangeUnreachable: send the same again."}),
+)
+def delete_orders(services: ServicesDep, trader: Trader, unit: UnitQuery = None) -> shapes.OrdersCancelled:
+    """Take all own orders out of the book, or those of one unit; stops that wait are orders, too."""
+    reports = services.exchange.do(mass_cancel(trader.address, unit))
+    report = next(each for each in reports if each["report"] == "MassCancelled")
+    return shapes.OrdersCancelled(unit=report["unit"], cancelled=report["cancelled"])
 
 
 @router.delete(
@@ -237,7 +261,7 @@ def put_deposit(
     )
 
 
-@router.get("/withdrawals/{withdrawal_id}", summary="An own withdrawal", responses=_OWN)
+@router.get("/withdrawals/{withdrawal_id}", summary="An own withdrawal", responses=OWN)
 def get_withdrawal(withdrawal_id: UUID, services: ServicesDep, trader: Trader) -> shapes.Withdrawal:
     """Show whether a withdrawal was paid out on chain, and in which transaction."""
     found = _own_withdrawal(services, withdrawal_id, trader.address)
@@ -253,6 +277,7 @@ def get_withdrawal(withdrawal_id: UUID, services: ServicesDep, trader: Trader) -
     responses={
         **refusals(
             {
+                404: "UnknownInstrument.",
                 409: "AccountFrozen, InsufficientCash, InsufficientUnits, WithdrawalIdReused.",
                 413: "RequestTooLarge.",
                 422: "AmountOutOfRange, RequestMalformed.",
@@ -288,44 +313,32 @@ def _own_withdrawal(services: Services, withdrawal_id: UUID, account: str) -> sh
     return shapes.Withdrawal.model_validate(found) if found["account"] == account else None
 
 
-# The exchange's operator -----------------------------------------------------------------------------------
-
-
-@router.put(
-    "/instruments/{unit}",
-    summary="List a unit for trading",
-    responses=refusals(
-        {
-            409: "InstrumentDiffers.",
-            413: "RequestTooLarge.",
-            422: "InstrumentInvalid, RequestMalformed.",
-            503: "ExchangeUnreachable.",
-        }
-    ),
-)
-def put_instrument(
-    unit: UnitPath, body: shapes.InstrumentTerms, services: ServicesDep, _operator: Exchange
-) -> shapes.Instrument:
-    """Open a unit for trading on these terms. Listing it again on the same terms does nothing."""
-    services.exchange.do(list_instrument(unit, body.tick_fen, body.lot_t, body.quantity_max_t))
-    listed = services.exchange.instruments()
-    return shapes.Instrument.model_validate(next(each for each in listed if each["unit"] == unit))
+# The binary gateway ----------------------------------------------------------------------------------------
 
 
 @router.post(
-    "/trading-epochs/close",
-    summary="Close the open epoch",
-    responses=refusals({503: "ExchangeUnreachable."}),
+    "/my/member-key",
+    summary="The own key for the binary gateway",
+    responses=refusals(
+        {404: "BinaryGatewayClosed.", 409: "AccountFrozen.", 503: "ExchangeUnreachable: send the same again."}
+    ),
 )
-def close_epoch(services: ServicesDep, _operator: Exchange) -> shapes.EpochState:
-    """End the open epoch, so that its trades settle on chain; without trades, answer the last one's state."""
-    return shapes.EpochState.model_validate(services.exchange.close_epoch(wait=False))
+def post_member_key(
+    services: ServicesDep, session: SessionDep, trader: Trader, response: Response
+) -> shapes.MemberKey:
+    """Answer where the binary gateway listens and the account's own key for it: the same each time."""
+    _require_not_frozen(session, trader.address)
+    services.exchange.health()  # what a gateway that is gone has left behind helps nobody
+    response.headers["Cache-Control"] = "no-store"
+    return services.member_keys.of(trader.address)
 
 
-def _after(page: PageRequest) -> int:
+def after(page: PageRequest) -> int:
+    """Return the number after which a page of the exchange's begins."""
     key = page.after(int)
     return 0 if key is None else max(0, int(key[0]))
 
 
-def _cursor(following: int | None) -> str | None:
+def cursor(following: int | None) -> str | None:
+    """Return the cursor of the exchange's next page."""
     return None if following is None else write_cursor((following,))

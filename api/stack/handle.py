@@ -25,6 +25,8 @@ class StackHandle:
     ----------
     node_url, exchange_url, api_url :
         Where each process is found; empty for one that does not run.
+    binary_port :
+        Where the exchange's binary gateway listens; None where this handle started none.
     outside :
         The chain, if others run it; then `node_url` holds the addresses of its nodes.
     """
@@ -34,6 +36,7 @@ class StackHandle:
         self.keyring: Keyring
         self.deployment: Deployment
         self.node_url = self.exchange_url = self.api_url = ""
+        self.binary_port: int | None = None
         self.outside: OutsideChain | None = None
 
     def rpc(self) -> ChainRpc:

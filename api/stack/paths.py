@@ -8,7 +8,7 @@ chain.json          where the chain is found, only if others run it
 pending.sqlite      what was signed and is not final yet, only there
 chain/              the node's store
 evidence/           content-addressed files, and who stored them (custody.sqlite)
-exchange/           the journal
+exchange/           the journal, and where its binary gateway listens (binary.json)
 points.sqlite       providers' batches of green acts and closed points epochs
 sign-in.sqlite      used sign-in nonces, until they expire
 projection.sqlite   the registry's tables: may be dropped and rebuilt

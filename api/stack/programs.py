@@ -50,14 +50,17 @@ def exchange(
     chain_url: str,
     outside: OutsideChain | None,
     epoch_seconds: int,
+    binary_port: int | None,
     passphrase: str,
 ) -> Program:
-    """Return the exchange."""
+    """Return the exchange; without `binary_port` it opens no binary gateway."""
     args = ["--data", str(data.root), "--port", str(port), "--chain-url", chain_url]
     args += ["--epoch-seconds", str(epoch_seconds)]
     args += ["--confirmations", "0" if outside is None else outside.confirmations]
     if outside is not None:
         args += ["--tip-wei", str(outside.tip_wei)]
+    if binary_port is not None:
+        args += ["--binary-port", str(binary_port)]
     return Program("exchange", "exchange.__main__", tuple(args), {PASSPHRASE_VARIABLE: passphrase})
 
 

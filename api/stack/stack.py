@@ -56,6 +56,7 @@ class Stack(StackHandle):
         only_chain: bool = False,
         with_api: bool = True,
         api_port: int = 0,
+        binary_port: int | None = None,
         test_methods: bool = False,
         genesis_time_utc: int | None = None,
         epoch_seconds: int = 60,
@@ -75,6 +76,8 @@ class Stack(StackHandle):
             at the first start. A directory that was set up for one goes on with it.
         api_port :
             Where the API listens; 0 for the port it had before, or any free one.
+        binary_port :
+            Where the exchange's binary gateway listens, in the same way; None for no such gateway.
         test_methods :
             Whether the node's clock may be moved (`evm_...`): for scenarios and replays.
         genesis_time_utc :
@@ -96,6 +99,7 @@ class Stack(StackHandle):
         stack = cls(data_dir, on_step)
         try:
             ports.require_free(api_port)
+            ports.require_free(binary_port or 0)
             stack._lock = DirectoryLock(stack.data.lock)
             stack.keyring, passphrase = open_or_create_keyring(stack.data, on_step)
             stack.outside = outside or OutsideChain.kept(stack.data)
@@ -105,7 +109,7 @@ class Stack(StackHandle):
             else:
                 stack.node_url = stack.outside.urls
             # These wait for the contracts, but read their programs meanwhile.
-            services = [] if only_chain else [stack._prepare_exchange(epoch_seconds, passphrase)]
+            services = [] if only_chain else [stack._prepare_exchange(epoch_seconds, binary_port, passphrase)]
             if with_api and not only_chain:
                 services.append(stack._prepare_api(api_port, passphrase))
             if node is not None:
@@ -161,11 +165,21 @@ class Stack(StackHandle):
         node.go()
         return node
 
-    def _prepare_exchange(self, epoch_seconds: int, passphrase: str) -> Process:
+    def _prepare_exchange(self, epoch_seconds: int, binary_port: int | None, passphrase: str) -> Process:
         port = self._port_of("exchange")
         self.exchange_url = ports.url(port)
+        if binary_port is not None:
+            self.binary_port = binary_port or self._port_of("binary")
         return self._prepare(
-            programs.exchange(self.data, port, self.node_url, self.outside, epoch_seconds, passphrase)
+            programs.exchange(
+                self.data,
+                port,
+                self.node_url,
+                self.outside,
+                epoch_seconds,
+                self.binary_port,
+                passphrase,
+            )
         )
 
     def _prepare_api(self, api_port: int, passphrase: str) -> Process:
@@ -223,6 +237,8 @@ class Stack(StackHandle):
         before = self._ports_before()
         ours = {name: url for name, url in urls.items() if url and not (name == "node" and self.outside)}
         used = {name: ports.port_of(url) for name, url in ours.items()}
+        if self.binary_port is not None:
+            used["binary"] = self.binary_port
         with self._told:
             pid = os.getpid() if running else None
             write_json(self.data.stack, {"pid": pid, "urls": urls, "pids": running, "ports": before | used})

@@ -129,7 +129,8 @@ def test_a_name_that_no_unit_can_have_is_refused(market: Stack, unit: str) -> No
 
 def test_an_order_without_its_price_is_refused(market: Stack) -> None:
     assert _order(market, price_fen=None)[:2] == (422, "PriceMissing")
-    assert _order(market, kind="market")[:2] == (422, "PriceMissing")
+    assert _order(market, kind="fok", price_fen=None)[:2] == (422, "PriceMissing")
+    assert _order(market, kind="stop_limit", price_fen=None, stop_fen=10)[:2] == (422, "PriceMissing")
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1.5, "10", True, None, 2**63, 10**30])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ def events() -> list[ProcessEvent]:
 
 @pytest.fixture(scope="module")
 def stack(data_dir: Path, events: list[ProcessEvent]) -> Iterator[Stack]:
-    with Stack.start(data_dir, epoch_seconds=0, on_event=events.append) as running:
+    with Stack.start(data_dir, epoch_seconds=0, binary_port=0, on_event=events.append) as running:
         yield running
 
 
@@ -69,6 +70,13 @@ def test_what_opens_the_keys_is_readable_by_the_owner_alone(stack: Stack) -> Non
     assert modes == {0o600}
 
 
+def test_the_binary_gateway_listens_where_the_stack_says(stack: Stack, data_dir: Path) -> None:
+    note = read_json(data_dir / "exchange" / "binary.json")
+    assert note == {"host": "127.0.0.1", "port": stack.binary_port}
+    with socket.create_connection((note["host"], note["port"]), timeout=5):
+        assert stack.binary_port not in {port_of(url) for url in read_json(stack.data.stack)["urls"].values()}
+
+
 @pytest.mark.parametrize("name", ["node", "exchange", "api"])
 def test_a_killed_process_comes_back_at_the_same_address(
     stack: Stack, events: list[ProcessEvent], name: str
@@ -81,6 +89,7 @@ def test_a_killed_process_comes_back_at_the_same_address(
     assert read_json(stack.data.stack)["urls"] == addresses
     assert settled_epoch(stack) == 0
     assert eventually(lambda: exchange_is_well(stack))
+    assert read_json(stack.data.exchange / "binary.json")["port"] == stack.binary_port
 
 
 def test_a_second_stack_on_the_same_directory_is_refused(stack: Stack, data_dir: Path) -> None:
@@ -100,6 +109,8 @@ def test_others_work_with_the_stack_that_runs(stack: Stack, data_dir: Path) -> N
 def test_a_taken_port_is_refused_before_anything_starts(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(PortInUse):
         Stack.start(tmp_path / "new", api_port=port_of(stack.api_url))
+    with pytest.raises(PortInUse):
+        Stack.start(tmp_path / "new", binary_port=stack.binary_port)
     assert not (tmp_path / "new").exists()
 
 
@@ -123,6 +134,8 @@ def test_a_second_start_goes_on_where_the_first_stopped(
         assert second.keyring.signer("admin").address == stopped.keyring.signer("admin").address
         assert second.deployment == stopped.deployment
         assert (second.node_url, second.exchange_url) == (stopped.node_url, stopped.exchange_url)
+        assert second.binary_port is None
+        assert not (second.data.exchange / "binary.json").exists()
         assert settled_epoch(second) == 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from api.scenario.file import parse_scenario
 from api.scenario.run import run_scenario
 from api.stack.attach import attached
 from api.stack.handle import StackHandle
-from exchange.commands import Command, PlaceOrder
-from exchange.journal import Identity, Journal, read_commands
-from exchange.records import encode
+from exchange.core.codes import CommandKind
+from exchange.core.records import COMMAND, COMMAND_BYTES, Command
+from exchange.journal import Identity, Journal, frames, read_head, reading
 from tests.support.carat import carat
 
 SMALL = """\
@@ -58,13 +57,16 @@ def verified(stack: StackHandle, journal: Path) -> AuditReport:
     return verify_exchange(stack.transactor(), journal)
 
 
-def rewritten(stack: StackHandle, to: Path, change: Callable[[Command], Command]) -> Path:
+def rewritten(stack: StackHandle, to: Path, change: Callable[[bytes], bytes]) -> Path:
     """A journal in perfect order, of another history."""
     clearing = bytes.fromhex(stack.deployment.addresses["Clearing"][2:])
     journal = Journal.open(to / "journal", Identity(stack.deployment.chain_id, clearing))
     list(journal.replay())
-    for command in read_commands(stack.data.journal):
-        journal.append([encode(change(command))])
+    with reading(stack.data.journal) as view:
+        for frame in frames(view, read_head(view)[1]):
+            for at in range(0, len(frame.payload), COMMAND_BYTES):
+                journal.append([change(bytes(frame.payload[at : at + COMMAND_BYTES]))])
+            frame.payload.release()
     journal.close()
     return to / "journal"
 
@@ -77,14 +79,15 @@ def test_an_untouched_history_agrees(from_outside: dict[str, object]) -> None:
 
 
 def test_the_same_commands_written_anew_agree(stack: StackHandle, tmp_path: Path) -> None:
-    assert verified(stack, rewritten(stack, tmp_path, lambda command: command)).findings == []
+    assert verified(stack, rewritten(stack, tmp_path, lambda record: record)).findings == []
 
 
 def test_another_history_is_found_by_its_tape_root(stack: StackHandle, tmp_path: Path) -> None:
-    def a_fen_less(command: Command) -> Command:
-        if isinstance(command, PlaceOrder):
-            return replace(command, price_fen=command.price_fen - 1)
-        return command
+    def a_fen_less(record: bytes) -> bytes:
+        if record[0] != CommandKind.NEW:
+            return record
+        order = Command._make(COMMAND.unpack(record))
+        return COMMAND.pack(*order._replace(price=order.price - 1))
 
     first = verified(stack, rewritten(stack, tmp_path, a_fen_less)).findings[0]
     assert first.check == "epochs"
