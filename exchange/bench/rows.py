@@ -1,4 +1,4 @@
-"""The rows that the core alone answers: matching, risk, replay, memory.
+"""The rows that the core alone answers: matching, risk, memory.
 
 What only computes is said in messages a second of CPU time of the one thread that does it; the wall clock's
 figure is in the details. Every stream is checked first: the book alone against the whole core, the core's
@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from chain.bench.report import AT_MOST, Row, Target
@@ -19,7 +18,6 @@ from exchange.bench import book as books
 from exchange.bench.book import BareBook, check_alike, check_invariants, check_reference, engine_of_two
 from exchange.bench.flows import MESSAGE_BYTES, SHAPES, flow
 from exchange.bench.market import COMPLIANCE_ENTITIES, TWO_WITHOUT_FEES, Size, batches, commands, opening
-from exchange.bench.replay import JournalLike, write_frames
 from exchange.bench.timing import Rate, rate
 from exchange.core import Engine
 
@@ -28,7 +26,6 @@ BATCH: Final = 1_024
 MATCHING_BATCHES: Final = "matching-batches"
 MATCHING_SINGLE: Final = "matching-single"
 RISK: Final = "risk"
-REPLAY: Final = "replay"
 MEMORY: Final = "memory"
 _BY_CPU: Final = "Per second of CPU time; the wall clock's figure is in the details. "
 
@@ -45,9 +42,36 @@ class Effort:
     open_orders: int = 1_000_000
     reference: int = 2_000
     participants: int = COMPLIANCE_ENTITIES
+    days: int = 3
+    """Of four times `messages`: a journal to replay."""
+    verified: int = 10_000_000
+    """Commands of the journal that is verified."""
+    durable_days: int = 3
+    offered_s: float = 12.0
+    """How long commands are offered at a fixed rate."""
+    batched_orders: int = 200_000
+    """Over HTTP, 100 a request."""
+    single_orders: int = 20_000
+    """Over HTTP, one a request."""
+    binary_orders: int = 1_000_000
+    pings: int = 5_000
 
 
-QUICK: Final = Effort(messages=6_000, rounds=1, open_orders=20_000, reference=200, participants=300)
+QUICK: Final = Effort(
+    messages=6_000,
+    rounds=1,
+    open_orders=20_000,
+    reference=200,
+    participants=300,
+    days=2,
+    verified=60_000,
+    durable_days=1,
+    offered_s=0.06,
+    batched_orders=1_000,
+    single_orders=60,
+    binary_orders=8_000,
+    pings=50,
+)
 
 
 def matching(name: str, effort: Effort) -> Row:
@@ -129,52 +153,6 @@ def risk(effort: Effort) -> Row:
 def _opened(first: bytes) -> Engine:
     engine = Engine()
     engine.apply(first)
-    return engine
-
-
-def replay(effort: Effort, folder: Path) -> Row:
-    """Frames read from a file, their checksums and hashes checked, and applied to an empty core."""
-    size = Size(participants=effort.participants)
-    first = opening(size)
-    run = commands(flow("normal", effort.messages, SEED), size, SEED)
-    live = _opened(first)
-    for batch in batches(run):
-        live.apply(batch)
-    path = folder / "frames"
-    write_frames(path, [*batches(first), *batches(run)])
-    count = (len(first) + len(run)) // 64
-
-    def whole() -> Any:
-        return lambda checks: _replayed(path, checks)
-
-    checked = rate(count, effort.rounds, whole, [True])
-    unchecked = rate(count, effort.rounds, whole, [False])
-    again = _replayed(path, True)
-    if again.state_hash() != live.state_hash():
-        raise books.BenchResultWrong(row=REPLAY, reason="the replayed state's hash is not the first run's")
-    return Row(
-        REPLAY,
-        "replay of recorded commands",
-        "a second",
-        Target(10e6),
-        checked.cpu,
-        f"{count:,} commands (the normal stream of {size.participants:,} participants) in a file of frames "
-        f"of {BATCH:,}, each with a CRC-32 and a SHA-256 over the frame and the hash before it: read, "
-        "checked, and applied to an empty core without making reports into bytes. Not the product's journal, "
-        f"which has its own format. {_BY_CPU}The state hash at the end is the first run's.",
-        details={
-            "checked": checked.as_json(),
-            "without_checksums": unchecked.as_json(),
-            "bytes": path.stat().st_size,
-        },
-    )
-
-
-def _replayed(path: Path, checks: bool) -> Engine:
-    engine = Engine()
-    do = engine.apply_unreported if engine.is_compiled else engine.apply
-    for frame in JournalLike(path, checks=checks):
-        do(frame)
     return engine
 
 

@@ -1,6 +1,7 @@
-"""`python -m exchange.bench.server JOURNAL`: the gateway without a chain behind it, to be measured.
+"""`python -m exchange.bench.server DIR`: the exchange without a chain behind it, to be measured.
 
-The sequencer, the journal and the gateway are the product's; nothing settles. Prints `ready URL SECRET`.
+Journal, engine, history, snapshots, sequencer and both gateways are the product's; nothing settles. Prints
+`ready HTTP_PORT BINARY_PORT SECRET`; ends in order when it is told to.
 """
 
 from __future__ import annotations
@@ -8,24 +9,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
+import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
 import uvicorn
 import uvloop
 
+from exchange import binary
+from exchange.bench.replay import IDENTITY
 from exchange.clearing import ClearingDesk, ClearingPort
-from exchange.commands import CASH, Command, Credit, ListInstrument
+from exchange.core import records
+from exchange.core.codes import CASH
 from exchange.gateway import create_app
-from exchange.journal import Identity, Journal
+from exchange.gateway.streaming import Stream
+from exchange.opening import start
 from exchange.sequencer import Sequencer
-from exchange.streaming import Stream
 
 FIRMS: Final = 200
 UNIT: Final = 1 << 80 | 2026 << 64
-IDENTITY: Final = Identity(chain_id=1337, clearing=b"\x11" * 20)
+UNIT_TEXT: Final = "allowance-2026"
+_PLENTY: Final = 10**15
 
 
 def firm(number: int) -> bytes:
@@ -33,37 +40,50 @@ def firm(number: int) -> bytes:
     return (number + 1).to_bytes(20, "big")
 
 
-def opening() -> list[Command]:
-    """Return what lists the unit and gives every firm plenty of cash and tonnes."""
-    found: list[Command] = [ListInstrument(UNIT, 1, 1, 10**9)]
+def opening() -> bytes:
+    """Return what lists the unit, sets its fees, and gives every firm plenty of cash and tonnes."""
+    parts = [records.register(firm(number)) for number in range(FIRMS + 1)]  # the last one collects
+    parts.append(records.list_instrument(UNIT, tick=1, lot=1, quantity_max=10**9))
+    parts.append(records.set_rules(1, maker_ppm=200, taker_ppm=500, fee_participant=FIRMS + 1))
     for number in range(FIRMS):
-        for at, asset in enumerate((CASH, UNIT)):
-            found.append(Credit((2 * number + at + 1).to_bytes(32, "big"), firm(number), asset, 10**15))
-    return found
+        for asset in (CASH, 1):
+            transfer = (2 * number + asset + 1).to_bytes(32, "big")
+            parts.append(records.credit(number + 1, asset, _PLENTY, transfer))
+    return b"".join(parts)
 
 
-async def serve(path: Path) -> None:
-    """Serve until the process ends."""
-    sequencer = Sequencer(Journal.open(path, IDENTITY))
-    sequencer.replay()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+async def serve(home: Path) -> None:
+    """Serve until a signal comes."""
+    opened = start(home, IDENTITY)
+    sequencer = Sequencer(opened.venue, opened.journal, opened.keeper)
     writer = asyncio.create_task(sequencer.run())
     await sequencer.submit(opening())
-    secret = secrets.token_hex(32)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    secret = secrets.token_bytes(32)
     # Its loop does not run, so it never asks.
     desk = ClearingDesk(sequencer, cast("ClearingPort", None), 0)
-    app = create_app(sequencer, desk, Stream(sequencer), secret)
+    app = create_app(sequencer, desk, Stream(sequencer), secret.hex())
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    print(f"ready {listener.getsockname()[1]} {secret}", flush=True)  # noqa: T201 - who started it waits for it
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    members = await binary.serve(sequencer, secret, IDENTITY.chain_id, IDENTITY.clearing)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+    )
+    ready = f"ready {listener.getsockname()[1]} {members.port} {secret.hex()}"
+    print(ready, flush=True)  # noqa: T201 - who started it waits for it
     try:
-        await uvicorn.Server(config).serve([listener])
+        await server.serve([listener])
     finally:
+        members.close()
         writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
         sequencer.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Path(sys.argv[1])))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it has ended
+        uvloop.run(serve(Path(sys.argv[1])))

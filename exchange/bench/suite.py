@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,34 +14,49 @@ from typing import Final
 
 from chain.bench.report import Report, Row, machine_facts
 from chain.bench.suite import BenchRowUnknown
-from exchange.bench import product, rows
-from exchange.bench.rows import MATCHING_BATCHES, MATCHING_SINGLE, MEMORY, QUICK, REPLAY, RISK, Effort
+from exchange.bench import durable, network, replay, rows
+from exchange.bench.rows import MATCHING_BATCHES, MATCHING_SINGLE, MEMORY, QUICK, RISK, Effort
 from exchange.core import Engine
 
 ROWS: Final = (
     MATCHING_BATCHES,
     MATCHING_SINGLE,
     RISK,
-    product.DURABLE,
-    REPLAY,
-    product.HTTP_BATCHES,
-    product.HTTP_SINGLE,
+    durable.DURABLE,
+    durable.COMMIT,
+    replay.REPLAY,
+    replay.VERIFY,
+    network.BINARY,
+    network.BINARY_PING,
+    network.HTTP_BATCHES,
+    network.HTTP_SINGLE,
     MEMORY,
 )
+FULL_VERIFIED: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure: names out of ROWS; quick, to see that it works; the directory whose disk counts."""
+    """What to measure: names out of ROWS; quick, to see that it works; the directory whose disk counts.
+
+    `full` verifies a journal of 100 million commands: 7 GB on that disk, and a minute more.
+    """
 
     rows: Collection[str] = ROWS
     quick: bool = False
+    full: bool = False
     directory: Path | None = None
 
     def __post_init__(self) -> None:
         for name in self.rows:
             if name not in ROWS:
                 raise BenchRowUnknown(row=name, rows=",".join(ROWS))
+
+    @property
+    def effort(self) -> Effort:
+        """How much of everything."""
+        effort = QUICK if self.quick else Effort()
+        return replace(effort, verified=FULL_VERIFIED) if self.full else effort
 
 
 def run(plan: Plan, on_step: Callable[[str], None], on_row: Callable[[Row], None]) -> Report:
@@ -53,7 +68,7 @@ def run(plan: Plan, on_step: Callable[[str], None], on_row: Callable[[Row], None
         A result was not what it has to be: then there is no figure.
     """
     began, began_s = datetime.now(UTC), time.monotonic()
-    effort = QUICK if plan.quick else Effort()
+    effort = plan.effort
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="carat-bench-", dir=plan.directory) as name:
         folder = Path(name)
@@ -62,11 +77,15 @@ def run(plan: Plan, on_step: Callable[[str], None], on_row: Callable[[Row], None
             MATCHING_BATCHES: partial(rows.matching, MATCHING_BATCHES, effort),
             MATCHING_SINGLE: partial(rows.matching, MATCHING_SINGLE, effort),
             RISK: partial(rows.risk, effort),
-            REPLAY: partial(rows.replay, effort, folder),
+            durable.DURABLE: partial(durable.durable, effort, folder),
+            durable.COMMIT: partial(durable.commit, effort, folder),
+            replay.REPLAY: partial(replay.replay, effort, folder),
+            replay.VERIFY: partial(replay.verify, effort, folder, on_step),
+            network.BINARY: partial(network.pipelined, effort, folder),
+            network.BINARY_PING: partial(network.ping_pong, effort, folder),
+            network.HTTP_BATCHES: partial(network.http, network.HTTP_BATCHES, effort, folder),
+            network.HTTP_SINGLE: partial(network.http, network.HTTP_SINGLE, effort, folder),
             MEMORY: partial(rows.memory, effort),
-            product.DURABLE: partial(product.durable, folder, quick=plan.quick),
-            product.HTTP_BATCHES: partial(product.http, product.HTTP_BATCHES, folder, quick=plan.quick),
-            product.HTTP_SINGLE: partial(product.http, product.HTTP_SINGLE, folder, quick=plan.quick),
         }
         for row_name in ROWS:
             if row_name in plan.rows:

@@ -15,7 +15,7 @@ from chain.bench.suite import BenchRowUnknown
 from exchange.bench import book as books
 from exchange.bench import growth
 from exchange.bench.flows import SHAPES
-from exchange.bench.suite import ROWS, Plan, run
+from exchange.bench.suite import FULL_VERIFIED, ROWS, Plan, run
 from tests.support.carat import carat
 
 
@@ -33,7 +33,7 @@ def test_every_row_is_measured_and_says_how(report: Report) -> None:
             continue
         assert row.value is not None
         assert row.value > 0
-        assert row.unit in ("a second", "bytes")
+        assert row.unit in ("a second", "orders a second", "bytes", "ms", "us", "s")
         assert row.method
         assert "{" not in row.method
     assert json.loads(json.dumps(report.as_json()))["machine"]["core"] in ("compiled", "reference")
@@ -42,12 +42,26 @@ def test_every_row_is_measured_and_says_how(report: Report) -> None:
 def test_the_worst_of_the_five_shapes_counts(report: Report) -> None:
     rows = {row.name: row for row in report.rows}
     for name in ("risk", "matching-batches", "matching-single"):
-        if rows[name].value is None:
+        value = rows[name].value
+        if value is None:
             continue
         shapes = rows[name].details["shapes"]
         assert list(shapes) == list(SHAPES)
-        assert round(rows[name].value) == min(shape["cpu"] for shape in shapes.values())
+        assert round(value) == min(shape["cpu"] for shape in shapes.values())
         assert all(shape["trades"] > 0 for shape in shapes.values())
+
+
+def test_what_is_extrapolated_says_so(report: Report) -> None:
+    (row,) = (row for row in report.rows if row.name == "verify")
+    assert row.details["is_extrapolated"]
+    assert "extrapolated" in row.title
+    assert Plan(full=True).effort.verified == FULL_VERIFIED
+
+
+def test_latencies_are_in_order(report: Report) -> None:
+    (row,) = (row for row in report.rows if row.name == "commit")
+    found = [row.details[name] for name in ("p50_ms", "p99_ms", "p99.9_ms", "max_ms")]
+    assert found == sorted(found)
 
 
 def test_a_row_that_is_unknown_is_refused() -> None:
