@@ -179,14 +179,14 @@ class Projection:
             head = reader.head()
             self._mend(reader, head)
             last = head if to_block is None else min(to_block, head)
-            at = self.block()
+            place = self._place()
             applied = 0
-            while at < last:
-                step = self._read(reader, last)
+            while place.block < last:
+                step = self._read(reader, place, last)
                 if self._write(step):
                     applied += step.count()
-                at = self.block()  # another process may have been quicker
-                on_step(at, last)
+                place = self._place()  # another process may have been quicker
+                on_step(place.block, last)
             return applied
 
     def rebuild(self, reader: Reader, on_step: Progress = lambda _block, _head: None) -> int:
@@ -197,9 +197,8 @@ class Projection:
 
     # Reading what is new ------------------------------------------------------------------------------------
 
-    def _read(self, reader: Reader, last: int) -> Step:
-        """Read the next run of blocks: deep ones in bulk, the newest so that each can be undone."""
-        place = self._place()
+    def _read(self, reader: Reader, place: Place, last: int) -> Step:
+        """Read the run of blocks after `place`: deep ones in bulk, the newest so that each can be undone."""
         start = max(place.block + 1, reader.first_block)
         if not self._keep_blocks or not isinstance(reader, LinkedReader):
             end = min(start + BLOCKS_A_STEP - 1, last)
