@@ -64,6 +64,7 @@ def _fund(
     ]
     market.do("mint cash", [(bank, call) for call in minted])
     deposits: list[Act] = []
+    labels = [*cash_fen, *tonnes]
     for label, amount_fen in cash_fen.items():
         name = market.id_of("deposit", plan.period, label)
         deposits.append((market.signer(label), acts.deposit_cash(market.clearing, amount_fen, name)))
@@ -71,9 +72,10 @@ def _fund(
         owner, name = market.signer(label), market.id_of("deposit", plan.period, label)
         call = acts.deposit_units(owner.address, market.clearing, unit, quantity_t, name)
         deposits.append((owner, call))
-    market.do("deposit", deposits)
-    # The exchange takes deposits in in the chain's order: with the last one all are there.
-    last = [*cash_fen, *tonnes][-1]
+    receipts = market.do("deposit", deposits)
+    # The exchange takes deposits in block by block: with one of the last block all are there. On a chain of
+    # others that need not be the one that was sent last.
+    last, _ = max(zip(labels, receipts, strict=True), key=lambda each: each[1].block)
     last_id = market.id_of("deposit", plan.period, last)
     market.until_answered(
         lambda: market.exchange.await_deposits(market.address(last), [last_id], market.patience_s)
