@@ -124,6 +124,11 @@ def _options(arguments: list[str], usage: str | None) -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=10, help="other seeds, on which all engines must agree")
     parser.add_argument("--reference", action="store_true", help="the reference, too: a quarter of an hour")
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="timed runs before all other work (chrt; as root), where it is not quiet",
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     return parser.parse_args(arguments)
 
@@ -144,7 +149,7 @@ def _compare(harness: Path, engines: dict[str, Path], options: argparse.Namespac
         _say(f"run {run + 1}")
         for scenario in SCENARIOS:
             for name, path in engines.items():
-                _timed(harness, path, scenario, results[name])
+                _timed(harness, path, scenario, results[name], options.realtime)
     found = _as_json(results, notes, machine, options)
     print(json.dumps(found, indent=1) if options.json else _table(results, found))
     passed = all(ours.hashes_right.values()) and ours.verdicts == {"VALID"} and "FAIL" not in str(notes)
@@ -193,10 +198,13 @@ def _others(given: list[str]) -> dict[str, Path]:
 # --- one run each ---
 
 
-def _run(harness: Path, engine: Path, scenario: str, mode: str, seed: int = SEED) -> dict[str, str]:
+def _run(
+    harness: Path, engine: Path, scenario: str, mode: str, seed: int = SEED, realtime: bool = False
+) -> dict[str, str]:
     """Run the harness once; return hash, throughput, status, verdict and audit as it prints them."""
     cores = ["--matcher-core", "0", "--drainer-core", "1"] if (os.cpu_count() or 1) < 4 else []
     command = [
+        *(("chrt", "--fifo", "1") if realtime else ()),
         *(str(harness / "harness"), "--engine", str(engine), "--scenario", scenario),
         *("--mode", mode, "--seed", str(seed), *cores),
     ]
@@ -212,8 +220,8 @@ def _run(harness: Path, engine: Path, scenario: str, mode: str, seed: int = SEED
     return {name: match.group(1).strip() for name, match in found.items() if match}
 
 
-def _timed(harness: Path, engine: Path, scenario: str, result: Result) -> None:
-    said = _run(harness, engine, scenario, "perf")
+def _timed(harness: Path, engine: Path, scenario: str, result: Result, realtime: bool) -> None:
+    said = _run(harness, engine, scenario, "perf", realtime=realtime)
     result.verdicts.add(said.get("verdict", "ERROR"))
     result.hashes_right[scenario] = result.hashes_right.get(scenario, True) and said.get("status") == "PASS"
     if "throughput" in said:
@@ -223,8 +231,8 @@ def _timed(harness: Path, engine: Path, scenario: str, result: Result) -> None:
 def _audit(harness: Path, engine: Path, result: Result) -> None:
     """The book at 192 points of each scenario, beside quantcup's.
 
-    The harness takes liquibook, but quantcup for an engine that is called liquibook. Ours goes under that name:
-    liquibook needs minutes for the static scenario, and the harness stops it after two.
+    The harness takes liquibook, but quantcup for an engine that is called liquibook; ours goes under that
+    name, since liquibook needs minutes for the static scenario and is stopped after two.
     """
     if not (harness / "quantcup_adapter.so").exists():
         result.audit = "not run: not built in the harness: quantcup"
@@ -298,6 +306,7 @@ def _as_json(
         "measured_utc": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "harness": COMMIT,
         "runs": options.runs,
+        "realtime": options.realtime,
         "machine": machine | {"load_after": round(os.getloadavg()[0], 2)},
         "engines": engines,
         "ratio": _ratio(results),
