@@ -5,6 +5,7 @@
 """The compiled recorder: the reference's rows (reference.py), byte for byte."""
 
 include "../core/native/types.pxi"
+include "../core/native/records.pxi"
 include "native/rows.pxi"
 include "native/ids.pxi"
 include "native/chains.pxi"

@@ -5,6 +5,7 @@
 """The compiled tally: the reference's roots and deltas (tally.py)."""
 
 include "../core/native/types.pxi"
+include "../core/native/records.pxi"
 include "native/rows.pxi"
 include "native/ids.pxi"
 include "native/chains.pxi"

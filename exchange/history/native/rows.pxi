@@ -1,27 +1,4 @@
-# Reports as the core lays them out, rows as `rows.py` says, and everything that the compiled recorder knows.
-
-ctypedef packed struct Report:
-    u8 kind
-    u8 code
-    u8 side
-    u8 flags
-    u16 instrument
-    u8 type
-    u8 tif
-    u64 sequence
-    u64 id_low
-    u64 id_high
-    u64 other_low
-    u64 other_high
-    u64 price
-    u64 quantity
-    u64 left
-    u64 number
-    u32 participant
-    u32 other
-    u64 at_us
-    u128 a
-    u128 b
+# Rows as `rows.py` says, and everything that the compiled recorder knows.
 
 ctypedef packed struct Order:
     u64 id_low
@@ -185,3 +162,7 @@ ctypedef struct Rec:
     Closed *closed
     u32 closed_used
     u32 closed_room
+
+
+cdef inline u128 wide(u64 low, u64 high) noexcept nogil:
+    return (<u128>high << 64) | low

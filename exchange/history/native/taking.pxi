@@ -91,6 +91,7 @@ cdef inline int traded(Rec *c, const Report *r) noexcept nogil:
     cdef Trade *t = &c.trades[c.trades_used]
     cdef Chain *l
     cdef u128 value = mul(r.price, r.quantity)
+    cdef u128 taker_fee = wide(r.a_low, r.a_high), maker_fee = wide(r.b_low, r.b_high)
     if unlikely(r.number != number):
         return TRADE_MISSING
     # The maker first, so that the taker is the one that was looked for last.
@@ -102,7 +103,7 @@ cdef inline int traded(Rec *c, const Report *r) noexcept nogil:
         return UNKNOWN_ORDER
     taker = &c.orders[taker_number - 1]
     maker = &c.orders[maker_number - 1]
-    if unlikely((r.a and taker.collector == 0) or (r.b and maker.collector == 0)):
+    if unlikely((taker_fee and taker.collector == 0) or (maker_fee and maker.collector == 0)):
         return NO_COLLECTOR
     c.trades_used += 1
     t.taker_low = r.id_low
@@ -114,10 +115,10 @@ cdef inline int traded(Rec *c, const Report *r) noexcept nogil:
     t.at_us = r.at_us
     t.taker = r.participant
     t.maker = r.other
-    t.taker_fee = r.a
-    t.maker_fee = r.b
-    t.taker_collector = taker.collector if r.a else 0
-    t.maker_collector = maker.collector if r.b else 0
+    t.taker_fee = taker_fee
+    t.maker_fee = maker_fee
+    t.taker_collector = taker.collector if taker_fee else 0
+    t.maker_collector = maker.collector if maker_fee else 0
     l = &who_of(c, r.participant).trades
     t.taker_previous = l.head
     chain_append(l, number)
@@ -131,8 +132,8 @@ cdef inline int traded(Rec *c, const Report *r) noexcept nogil:
     t.taker_side = r.side
     t.is_auction = (r.flags & AUCTION) != 0
     t.zeros = 0
-    fill(taker, number, r.quantity, value, r.a)
-    fill(maker, number, r.quantity, value, r.b)
+    fill(taker, number, r.quantity, value, taker_fee)
+    fill(maker, number, r.quantity, value, maker_fee)
     if taker_number == c.entering:
         taker.entry_filled += r.quantity
         taker.entry_trades += 1

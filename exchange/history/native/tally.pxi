@@ -54,6 +54,7 @@ cdef inline int tally_trade(Tally *y, const Report *r, u32 at) noexcept nogil:
     cdef bint buys = r.side == BUY
     cdef u32 collector
     cdef i128 value = <i128>mul(r.price, r.quantity), tonnes = r.quantity
+    cdef u128 taker_fee = wide(r.a_low, r.a_high), maker_fee = wide(r.b_low, r.b_high)
     if unlikely(r.number != y.trades + 1):
         return TRADE_MISSING
     if unlikely(
@@ -62,7 +63,7 @@ cdef inline int tally_trade(Tally *y, const Report *r, u32 at) noexcept nogil:
     ):
         return UNNAMED
     collector = c.collectors[r.instrument - 1]
-    if unlikely((r.a or r.b) and collector == 0):
+    if unlikely((taker_fee or maker_fee) and collector == 0):
         return NO_COLLECTOR
     if unlikely(collector > c.accounts_used):
         return UNNAMED
@@ -71,10 +72,10 @@ cdef inline int tally_trade(Tally *y, const Report *r, u32 at) noexcept nogil:
     memcpy(names + 16, &r.id_low, 16)
     memcpy(names + (32 if buys else 52), account_of(c, r.participant), 20)
     memcpy(names + (52 if buys else 32), account_of(c, r.other), 20)
-    put_big128(names + (72 if buys else 88), r.a)
-    put_big128(names + (88 if buys else 72), r.b)
-    memcpy(names + (104 if buys else 124), account_of(c, collector if r.a else 0), 20)
-    memcpy(names + (124 if buys else 104), account_of(c, collector if r.b else 0), 20)
+    put_big128(names + (72 if buys else 88), taker_fee)
+    put_big128(names + (88 if buys else 72), maker_fee)
+    memcpy(names + (104 if buys else 124), account_of(c, collector if taker_fee else 0), 20)
+    memcpy(names + (124 if buys else 104), account_of(c, collector if maker_fee else 0), 20)
     put_big64(leaf + 1, r.number)
     put_big64(leaf + 9, y.epoch)
     put_big128(leaf + 17, c.units[r.instrument - 1])
@@ -85,10 +86,10 @@ cdef inline int tally_trade(Tally *y, const Report *r, u32 at) noexcept nogil:
     if not buys:
         value = -value
         tonnes = -tonnes
-    move(&y.net, r.instrument, r.participant, tonnes, -value - <i128>r.a)
-    move(&y.net, r.instrument, r.other, -tonnes, value - <i128>r.b)
-    if r.a or r.b:
-        move(&y.net, r.instrument, collector, 0, <i128>(r.a + r.b))
+    move(&y.net, r.instrument, r.participant, tonnes, -value - <i128>taker_fee)
+    move(&y.net, r.instrument, r.other, -tonnes, value - <i128>maker_fee)
+    if taker_fee or maker_fee:
+        move(&y.net, r.instrument, collector, 0, <i128>(taker_fee + maker_fee))
     return OK
 
 
