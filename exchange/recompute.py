@@ -25,6 +25,7 @@ from exchange.venue import REPLAYED, Venue
 T = TypeVar("T")
 OnFrame = Callable[[Position], None]
 
+_EVERY_KIND: Final = 2**64 - 1
 _AHEAD: Final = 4
 _PIECE_BYTES: Final = 2**22
 """How much is given from one thread to the next at a time."""
@@ -53,7 +54,7 @@ def rebuild(journal: Path, on_frame: OnFrame = lambda _at: None, *, rows: bool =
             return _rebuilt(journal, on_frame, Venue(history=History(recorder=TallyRecorder)), REPLAYED)
         except CollectorChanged:
             pass  # which collector an order pays to is known to rows alone
-    return _rebuilt(journal, on_frame, Venue(), ~0 & (2**64 - 1))
+    return _rebuilt(journal, on_frame, Venue(), _EVERY_KIND)
 
 
 class _Piece(NamedTuple):

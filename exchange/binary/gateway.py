@@ -16,10 +16,10 @@ from typing import Any
 
 from chain.refusals import Refusal
 from exchange.binary.hot import for_others
-from exchange.binary.ports import SequencerPort
 from exchange.binary.session import Session
 from exchange.binary.wire import Code
 from exchange.core import records
+from exchange.sequencer import Sequencer
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Gateway:
     """What `serve` returns: to be closed like an `asyncio.Server`."""
 
     def __init__(
-        self, sequencer: SequencerPort, secret: bytes, chain_id: int, clearing: bytes, limits: Limits
+        self, sequencer: Sequencer, secret: bytes, chain_id: int, clearing: bytes, limits: Limits
     ) -> None:
         self.sequencer = sequencer
         self.secret = secret
@@ -216,7 +216,7 @@ class Gateway:
 
 
 async def serve(
-    sequencer: SequencerPort,
+    sequencer: Sequencer,
     secret: bytes,
     chain_id: int,
     clearing: bytes,

@@ -30,7 +30,7 @@ from exchange.core.records import COMMAND_BYTES, REPORT_BYTES
 
 if TYPE_CHECKING:
     from exchange.binary.gateway import Gateway
-    from exchange.binary.ports import VenuePort
+    from exchange.venue import Venue
 
 _log = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ class Session(asyncio.BufferedProtocol):
         self._take_commands()
         self._set_reading()
 
-    def _look(self, venue: VenuePort, participant: int) -> tuple[wire.Welcome, bytes]:
+    def _look(self, venue: Venue, participant: int) -> tuple[wire.Welcome, bytes]:
         """Nothing is between what this says and the first report that is heard."""
         if self.phase is Phase.ENTERING:
             self.participant = participant
