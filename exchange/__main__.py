@@ -40,7 +40,7 @@ from exchange.disk import OS_DISK
 from exchange.gateway import Stream, create_app
 from exchange.journal import Identity
 from exchange.opening import start
-from exchange.refusals import JournalBehindChain
+from exchange.refusals import InvariantBroken, JournalBehindChain, JournalUnavailable
 from exchange.sequencer import Sequencer
 
 GATEWAY_LABEL = "exchange-gateway"
@@ -164,13 +164,14 @@ async def _require_history(sequencer: Sequencer, chain: ChainPort) -> None:
 
 
 async def _close_epochs(sequencer: Sequencer, desk: ClearingDesk, epoch_s: float) -> None:
-    """Close the epoch every so often; 0 means on demand only."""
-    while epoch_s > 0:
-        await asyncio.sleep(epoch_s)
-        if await sequencer.read(lambda venue: venue.history.trades > venue.custody.committed_trades):
-            epoch = sequencer.venue.custody.open_epoch
-            await sequencer.submit(records.close_epoch(epoch, sequencer.now_us()))
-            desk.kick()
+    """Close the epoch every so often, as long as the sequencer takes anything; 0 means on demand only."""
+    with suppress(JournalUnavailable, InvariantBroken):
+        while epoch_s > 0:
+            await asyncio.sleep(epoch_s)
+            if await sequencer.read(lambda venue: venue.history.trades > venue.custody.committed_trades):
+                epoch = sequencer.venue.custody.open_epoch
+                await sequencer.submit(records.close_epoch(epoch, sequencer.now_us()))
+                desk.kick()
 
 
 class _Server(uvicorn.Server):

@@ -9,9 +9,11 @@ Source: Shanghai exchange rules (SEEE notice 2021-06-22): allowances bought toda
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from exchange.core import records
+from exchange.refusals import InvariantBroken, JournalUnavailable
 from exchange.sequencer import Sequencer
 from exchange.venue import Venue
 
@@ -28,11 +30,12 @@ def midnight_us(now_us: int) -> int:
 
 
 async def end_days(sequencer: Sequencer) -> None:
-    """End each day when it is over, for ever."""
-    while True:
-        await end_day(sequencer)
-        left_s = (midnight_us(sequencer.now_us()) + DAY_US - sequencer.now_us()) / 1_000_000
-        await asyncio.sleep(min(left_s + 0.001, _LOOK_S))
+    """End each day when it is over, as long as the sequencer takes anything: once it does not, it says so."""
+    with suppress(JournalUnavailable, InvariantBroken):
+        while True:
+            await end_day(sequencer)
+            left_s = (midnight_us(sequencer.now_us()) + DAY_US - sequencer.now_us()) / 1_000_000
+            await asyncio.sleep(min(left_s + 0.001, _LOOK_S))
 
 
 async def end_day(sequencer: Sequencer) -> None:

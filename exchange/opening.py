@@ -96,13 +96,12 @@ def start(
         history = (make_history or _history)(directory / "history")
         venue, position = _load(journal, keeper, history, debug)
         keeper.covered = position.records
-        for frame in journal.replay(position):
-            venue.replay(frame.first, frame.payload)
         try:
+            for frame in journal.replay(position):
+                venue.replay(frame.first, frame.payload)
             venue.check()
         except AssertionError as fault:
             raise InvariantBroken(reason=str(fault)) from fault
-        history.take_changes()
     except BaseException:
         journal.close()
         raise
