@@ -13,7 +13,8 @@ Refusal
 ├── of a request      CommandMalformed, RequestMalformed, BodyTooLarge, NotSignedIn, NoSuchRoute,
 │                     WaitedTooLong
 └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
-                      JournalBehindSnapshot, InvariantBroken, JournalBehindChain, ChainBehindJournal,
+                      JournalBehindSnapshot, SnapshotUnavailable, InvariantBroken, JournalBehindChain,
+                      ChainBehindJournal,
                       DepositRejected, ChainDisagrees, ExchangeUnreachable
 """
 
@@ -230,6 +231,10 @@ class JournalUnavailable(Refusal):
 
 class JournalBehindSnapshot(Refusal):
     """A snapshot covers more than the journal has: the journal has lost what was acknowledged."""
+
+
+class SnapshotUnavailable(Refusal):
+    """No snapshot could be written: nothing is lost, but the next start has more to read."""
 
 
 class InvariantBroken(Refusal):

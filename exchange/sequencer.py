@@ -26,7 +26,7 @@ from exchange.history import Change
 from exchange.history.refusals import HistoryFull
 from exchange.journal import Journal, Position
 from exchange.opening import Keeper
-from exchange.refusals import InvariantBroken, JournalUnavailable
+from exchange.refusals import InvariantBroken, JournalUnavailable, SnapshotUnavailable
 from exchange.venue import Venue
 
 RUN_BYTES_MAX: Final = 2**20
@@ -114,6 +114,8 @@ class Sequencer:
         self.on_changes: Callable[[list[Change]], None] = lambda _changes: None
         self.listeners: list[Callable[[bytes], None]] = []
         """Each hears the reports of every durable group, before its answers go out."""
+        self.unsaved: SnapshotUnavailable | None = None
+        """Why the last snapshot could not be written."""
         self.apart_bytes = _APART_BYTES
         """A group with so many bytes of reports is taken in by a thread."""
         self._keeper = keeper
@@ -354,8 +356,12 @@ class Sequencer:
 
     async def _write_snapshot(self, write: Callable[[], None]) -> None:
         """A snapshot that cannot be written is none: the journal has everything, and a start takes longer."""
-        with suppress(OSError):
+        try:
             await self._on_disk(write)
+        except OSError as error:
+            self.unsaved = SnapshotUnavailable(reason=error.strerror or type(error).__name__)
+        else:
+            self.unsaved = None
 
     def save(self) -> None:
         """Write a snapshot now, at the end of work: the next start has nothing to replay.

@@ -226,8 +226,7 @@ def alarms(venue: Venue, sequencer: Sequencer, desk: ClearingDesk) -> list[Alarm
                 account=account_text(taken.account), asset=asset_text(taken.asset), missing=str(taken.missing)
             )
             standing.append(_alarm(short, 0, 1))
-    if sequencer.failed is not None:
-        standing.append(_alarm(sequencer.failed, 0, 1))
+    standing += [_alarm(each, 0, 1) for each in (sequencer.failed, sequencer.unsaved) if each is not None]
     return standing
 
 

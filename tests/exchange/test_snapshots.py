@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from exchange import snapshots
 from exchange.core.codes import Side
 from exchange.disk import OS_DISK
+from exchange.gateway.rendering import alarms
 from exchange.opening import start
 from exchange.recompute import rebuild
 from exchange.refusals import JournalBehindSnapshot
@@ -100,3 +103,27 @@ async def test_only_two_are_kept_and_those_of_another_deployment_are_passed_over
     assert [f"{each.position.records:020d}.snapshot" for each in found] == names[::-1]
     other = type(IDENTITY)(7, IDENTITY.clearing)
     assert list(snapshots.newest_first(OS_DISK, exchange.directory / "snapshots", other)) == []
+
+
+async def test_a_snapshot_that_cannot_be_written_is_an_alarm_until_one_can(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def alarm_codes() -> list[str]:
+        await running.place(ANNA, Side.SELL, 1, 120)
+        saving = running.sequencer._saving
+        assert saving is not None
+        await saving
+        return [each["code"] for each in alarms(running.venue, running.sequencer, running.desk)]
+
+    async with exchange.funded() as running:
+        running.opened.keeper.every = 1
+        with monkeypatch.context() as patch:
+            patch.setattr(snapshots, "write", full)
+            assert await alarm_codes() == ["SnapshotUnavailable"]
+            assert running.sequencer.unsaved is not None
+            assert running.sequencer.unsaved.facts == {"reason": "No space left on device"}
+        assert await alarm_codes() == []
+    assert snapshot_files(exchange)
