@@ -37,6 +37,7 @@ _HEAD: Final = struct.Struct("<4sIQQ32sI")
 _TAIL: Final = struct.Struct("<32s24s8s")
 _CRC: Final = struct.Struct("<I")
 _FILE_MAGIC: Final = b"CARATJ02"
+_OLD_MAGIC: Final = b"CARATJ01"
 _FRAME_MAGIC: Final = b"CJFR"
 _TAIL_MAGIC: Final = b"\xffCARATE\xff"
 FILE_HEAD_BYTES: Final = _FILE.size + _CRC.size
@@ -269,6 +270,10 @@ def read_head(view: memoryview) -> tuple[Identity, Position]:
     head = bytes(view[:FILE_HEAD_BYTES])
     if len(head) < FILE_HEAD_BYTES:
         raise JournalCorrupt(frame=0, offset=0, reason="the file's header is cut short")
+    if head.startswith(_OLD_MAGIC):
+        raise JournalCorrupt(
+            frame=0, offset=0, reason="the journal is of the format before this one, CARATJ01"
+        )
     if head[: len(_FILE_MAGIC)] != _FILE_MAGIC or _CRC.unpack_from(head, _FILE.size)[0] != crc32(
         head[: _FILE.size]
     ):

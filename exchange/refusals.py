@@ -14,8 +14,7 @@ Refusal
 │                     WaitedTooLong
 └── of the machinery  JournalCorrupt, JournalLocked, JournalForeign, JournalUnavailable,
                       JournalBehindSnapshot, SnapshotUnavailable, InvariantBroken, JournalBehindChain,
-                      ChainBehindJournal,
-                      DepositRejected, ChainDisagrees, ExchangeUnreachable
+                      ChainBehindJournal, DepositRejected, ChainDisagrees, ExchangeUnreachable
 """
 
 from __future__ import annotations

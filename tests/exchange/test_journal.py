@@ -238,3 +238,14 @@ def test_after_a_disk_error_nothing_more_is_taken(
         journal.append([RUNS[2]])
     journal.close()
     assert replayed(path)[0] == RUNS[0]
+
+
+def test_a_journal_of_the_older_format_is_called_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path)
+    content = b"CARATJ01" + path.read_bytes()[8:]
+    path.write_bytes(content)
+    with pytest.raises(JournalCorrupt) as refusal:
+        replayed(path)
+    assert refusal.value.facts["reason"] == "the journal is of the format before this one, CARATJ01"
+    assert path.read_bytes() == content
